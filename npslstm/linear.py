@@ -1,0 +1,133 @@
+"""The affine map that turns hidden states into logits.
+
+Shapes: x ``(..., F)``, y ``(..., K)``, weight W ``(K, F)``, bias b ``(K,)``. The leading axes of x
+are any, none or empty; each position in them is one row.
+
+Forward and backward, with dz short for ∂loss/∂z::
+
+    (L1)  y  = x Wᵀ + b
+    (L2)  dx = dy W
+    (L3)  dW = Σ_rows dyᵀ x
+    (L4)  db = Σ_rows dy
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["Linear", "LinearCache"]
+
+Array = NDArray[Any]
+
+
+class LinearCache(NamedTuple):
+    """What ``Linear.backward`` needs of its forward: the input itself, not a copy."""
+
+    x: Array  # (..., F)
+
+
+class Linear:
+    """An affine map y = x Wᵀ + b, as ``torch.nn.Linear``.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        F and K, both at least 1.
+    bias : bool
+        Whether to add b.
+    dtype : dtype
+        Of the parameters: float32 or float64.
+    rng : numpy.random.Generator, int or None
+        Draws the initial parameters from U(-1/√F, 1/√F); None draws different ones each time.
+
+    Attributes
+    ----------
+    params : dict of ndarray
+        ``weight (K, F)`` and, with a bias, ``bias (K,)``.
+
+    Examples
+    --------
+    >>> head = Linear(3, 2, rng=0)
+    >>> y, cache = head.forward(np.ones((5, 3), np.float32))
+    >>> dx, grads = head.backward(cache, np.ones_like(y))
+    >>> y.shape, dx.shape, grads["bias"]
+    ((5, 2), (5, 3), array([5., 5.], dtype=float32))
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        for name, size in ("in_features", in_features), ("out_features", out_features):
+            if size < 1:
+                raise ValueError(f"{name}: expected at least 1, given {size}")
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"dtype: expected float32 or float64, given {np.dtype(dtype)}")
+        rng = np.random.default_rng(rng)
+        bound = in_features**-0.5
+        shapes = {"weight": (out_features, in_features)} | (
+            {"bias": (out_features,)} if bias else {}
+        )
+        self.params: dict[str, Array] = {
+            name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()
+        }
+
+    def __call__(self, x: Array) -> Array:
+        """Map x (..., F) to y (..., K), for inference: no cache."""
+        return self.forward(x)[0]
+
+    def forward(self, x: Array) -> tuple[Array, LinearCache]:
+        """Map x (..., F) to y (..., K).
+
+        Raises
+        ------
+        ValueError
+            If the last axis of x is not F long.
+        TypeError
+            If x and the parameters do not share a dtype (complex128 and float64 may mix).
+        """
+        weight = self.params["weight"]  # (K, F)
+        _check("x", x, np.shape(x)[:-1] + weight.shape[1:], weight.dtype)
+        y = _rows(x) @ weight.T  # (L1), all rows in one product
+        if "bias" in self.params:
+            y = y + self.params["bias"]
+        return y.reshape(*x.shape[:-1], len(weight)), LinearCache(x)
+
+    def backward(self, cache: LinearCache, dy: Array) -> tuple[Array, dict[str, Array]]:
+        """Return dx (..., F) and the gradients of the parameters, given dy (..., K).
+
+        Raises
+        ------
+        ValueError, TypeError
+            If dy has not the shape and dtype of y.
+        """
+        weight = self.params["weight"]
+        _check("dy", dy, (*cache.x.shape[:-1], len(weight)), np.result_type(cache.x, weight))
+        dy_rows = _rows(dy)  # (rows, K)
+        grads = {"weight": dy_rows.T @ _rows(cache.x)}  # (L3)
+        if "bias" in self.params:
+            grads["bias"] = dy_rows.sum(axis=0)  # (L4)
+        return (dy_rows @ weight).reshape(cache.x.shape), grads  # (L2)
+
+
+def _rows(array: Array) -> Array:
+    """View (or copy, where the layout needs it) as (rows, features)."""
+    return array.reshape(-1, array.shape[-1])
+
+
+def _check(name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
+    if array.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, given {array.shape}")
+    # Doubles and complex doubles mix, for the complex-step check; other mixtures lose precision.
+    if array.dtype != dtype and {array.dtype, dtype} != {np.dtype(float), np.dtype(complex)}:
+        raise TypeError(f"{name}: expected dtype {dtype}, given {array.dtype}")
