@@ -13,18 +13,19 @@ Forward and backward, with dz short for ∂loss/∂z::
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
+
+from .checks import check_array, check_dtype, check_size, generator
+from .gates import Array
 
 __all__ = ["Linear", "LinearCache"]
 
-Array = NDArray[Any]
-
 
 class LinearCache(NamedTuple):
-    """What ``Linear.backward`` needs of its forward: the input itself, not a copy."""
+    """What backward needs; nothing in it is ever written to again."""
 
     x: Array  # (..., F)
 
@@ -66,16 +67,13 @@ class Linear:
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        for name, size in ("in_features", in_features), ("out_features", out_features):
-            if size < 1:
-                raise ValueError(f"{name}: expected at least 1, given {size}")
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise TypeError(f"dtype: expected float32 or float64, given {np.dtype(dtype)}")
-        rng = np.random.default_rng(rng)
-        bound = in_features**-0.5
-        shapes = {"weight": (out_features, in_features)} | (
-            {"bias": (out_features,)} if bias else {}
-        )
+        self.in_features = check_size("in_features", in_features)
+        self.out_features = check_size("out_features", out_features)
+        dtype, rng = check_dtype(dtype), generator(rng)
+        bound = self.in_features**-0.5
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
+        if bias:
+            shapes |= {"bias": (self.out_features,)}
         self.params: dict[str, Array] = {
             name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()
         }
@@ -94,12 +92,12 @@ class Linear:
         TypeError
             If x and the parameters do not share a dtype (complex128 and float64 may mix).
         """
-        weight = self.params["weight"]  # (K, F)
-        _check("x", x, np.shape(x)[:-1] + weight.shape[1:], weight.dtype)
+        weight = self.params["weight"]
+        check_array("x", x, (*np.shape(x)[:-1], self.in_features), weight.dtype)
         y = _rows(x) @ weight.T  # (L1), all rows in one product
         if "bias" in self.params:
             y = y + self.params["bias"]
-        return y.reshape(*x.shape[:-1], len(weight)), LinearCache(x)
+        return y.reshape(*x.shape[:-1], self.out_features), LinearCache(x.copy())
 
     def backward(self, cache: LinearCache, dy: Array) -> tuple[Array, dict[str, Array]]:
         """Return dx (..., F) and the gradients of the parameters, given dy (..., K).
@@ -110,7 +108,7 @@ class Linear:
             If dy has not the shape and dtype of y.
         """
         weight = self.params["weight"]
-        _check("dy", dy, (*cache.x.shape[:-1], len(weight)), np.result_type(cache.x, weight))
+        check_array("dy", dy, (*cache.x.shape[:-1], self.out_features), weight.dtype)
         dy_rows = _rows(dy)  # (rows, K)
         grads = {"weight": dy_rows.T @ _rows(cache.x)}  # (L3)
         if "bias" in self.params:
@@ -121,13 +119,3 @@ class Linear:
 def _rows(array: Array) -> Array:
     """View (or copy, where the layout needs it) as (rows, features)."""
     return array.reshape(-1, array.shape[-1])
-
-
-def _check(name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
-    if array.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, given {array.shape}")
-    # Doubles and complex doubles mix, for the complex-step check; other mixtures lose precision.
-    if array.dtype != dtype and {array.dtype, dtype} != {np.dtype(float), np.dtype(complex)}:
-        raise TypeError(f"{name}: expected dtype {dtype}, given {array.dtype}")

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from .checks import check_array
+from .gates import Array
 
 __all__ = ["cross_entropy", "mean_squared_error"]
-
-Array = NDArray[Any]
 
 
 def cross_entropy(
@@ -71,8 +72,8 @@ def cross_entropy(
         raise ValueError(f"labels: expected integers in [0, {classes}), given {outside[0]}")
 
     rows = np.arange(n)
-    # The shift cancels in (C1); real and constant, it leaves the derivative by complex logits whole.
-    # Logits too far apart for the dtype become -inf, whose exponential, 0, is right.
+    # The shift cancels in (C1); as a real constant it does not touch the derivative. Logits too far
+    # apart for the dtype become -inf, whose exponential, 0, is right.
     with np.errstate(over="ignore"):
         z = z - z.real.max(axis=1, keepdims=True)
     p = np.exp(z)
@@ -115,8 +116,7 @@ def mean_squared_error(
     Raises
     ------
     TypeError
-        If prediction or target is not floating point, or their dtypes differ, or the mask is not
-        boolean.
+        If prediction is not floating point, target not of its dtype or the mask not boolean.
     ValueError
         If the shapes do not fit.
 
@@ -127,11 +127,7 @@ def mean_squared_error(
     2.0 [[0. 2.]]
     """
     _check_float("prediction", prediction)
-    _check_float("target", target)
-    if target.shape != prediction.shape:
-        raise ValueError(f"target: expected shape {prediction.shape}, given {target.shape}")
-    if np.float32 in (prediction.dtype, target.dtype) and target.dtype != prediction.dtype:
-        raise TypeError(f"target: expected dtype {prediction.dtype}, given {target.dtype}")
+    check_array("target", target, prediction.shape, prediction.dtype)
     counted = _counted_rows(mask, prediction.shape[:-1])
 
     difference = prediction[counted] - target[counted]  # (n, K)

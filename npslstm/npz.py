@@ -16,14 +16,12 @@ import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .gates import Array
 
 __all__ = ["MAX_BYTES", "CheckpointError", "read_npz", "write_npz"]
-
-Array = NDArray[Any]
 
 MAX_BYTES = 2**31  # refuse larger files unless told otherwise
 SEAL = 64  # hexadecimal digits of a SHA-256
