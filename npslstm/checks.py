@@ -1,0 +1,117 @@
+"""What wrong input is told: the argument, what was expected, what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = [
+    "Array",
+    "check_array",
+    "check_dtype",
+    "check_lengths",
+    "check_pair",
+    "check_size",
+    "generator",
+    "load_arrays",
+]
+
+Array = NDArray[Any]
+
+
+def check_size(name: str, value: Any) -> int:
+    """Return ``value`` as an int of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}: expected an integer, given {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name}: expected at least 1, given {value}")
+    return int(value)
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return the dtype of parameters to be made: float32 or float64."""
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype: expected float32 or float64, given {dtype}")
+    return dtype
+
+
+def check_array(
+    name: str,
+    array: Any,
+    shape: tuple[int | str, ...],
+    dtype: np.dtype[Any],
+    hint: str = "",
+) -> None:
+    """Demand an array of this shape (a string stands for any size) and a matching dtype.
+
+    Doubles and complex doubles match, for the complex-step check; other mixtures would silently
+    lose precision.
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
+    if array.dtype != dtype and {array.dtype, dtype} != {np.dtype(float), np.dtype(complex)}:
+        raise TypeError(f"{name}: expected dtype {dtype}, given {array.dtype}")
+    fits = len(shape) == array.ndim and all(
+        isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({expected}), given {array.shape}{hint}")
+
+
+def check_pair(
+    name: str, pair: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[Array, Array]:
+    """Check a pair (h, c) of states or of their gradients; zeros stand in for None."""
+    if pair is None:
+        pair = None, None
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{name}: expected a pair (h, c) or None, given {type(pair).__name__}")
+    for letter, array in zip("hc", pair, strict=True):
+        if array is not None:
+            check_array(f"{letter} of {name}", array, shape, dtype)
+    h, c = (np.zeros(shape, dtype) if array is None else array for array in pair)
+    return h, c
+
+
+def check_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Return ``lengths`` as (N,) integers, each from 0 to T."""
+    array = np.asarray(lengths)
+    if array.shape != (rows,):
+        raise ValueError(f"lengths: expected shape ({rows},), one a row, given {array.shape}")
+    if rows and array.dtype.kind not in "iu":
+        raise TypeError(f"lengths: expected integers, given {array.dtype}")
+    outside = array[(array < 0) | (array > steps)]
+    if outside.size:
+        raise ValueError(f"lengths: expected 0 to T = {steps}, given {outside[0]}")
+    return array.astype(np.intp)
+
+
+def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
+    """Return ``rng``, or a generator seeded with it; NumPy's global state is never touched."""
+    if rng is None or isinstance(rng, int | np.integer | np.random.Generator):
+        return np.random.default_rng(rng)
+    raise TypeError(
+        f"rng: expected a numpy.random.Generator, an int or None, given {type(rng).__name__}"
+    )
+
+
+def load_arrays(params: dict[str, Array], mapping: Any) -> None:
+    """Copy ``mapping`` into ``params``, after every name, shape and dtype has been checked."""
+    missing, unknown = params.keys() - mapping.keys(), mapping.keys() - params.keys()
+    if missing or unknown:
+        raise ValueError(
+            f"params: expected exactly the names {sorted(params)}, "
+            f"missing {sorted(missing)}, unknown {sorted(unknown)}"
+        )
+    for name, param in params.items():
+        check_array(f"params[{name!r}]", mapping[name], param.shape, param.dtype)
+        if mapping[name].dtype != param.dtype:
+            raise TypeError(
+                f"params[{name!r}]: expected dtype {param.dtype}, given {mapping[name].dtype}"
+            )
+    for name, param in params.items():
+        param[...] = mapping[name]

@@ -1,0 +1,265 @@
+"""LSTMModel: stacked LSTM layers and a linear head, the notebook's unfinished class finished.
+
+Shapes: x as in ``lstm.py``; logits ``(N, K)`` with readout "last", ``(T, N, K)`` in the layout of
+x with "all"; without N for one sequence x ``(T, D)``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .cell import LSTMState
+from .checks import check_pair, generator, load_arrays
+from .gates import Array
+from .linear import Linear, LinearCache
+from .losses import cross_entropy
+from .lstm import LSTM, LSTMCache
+from .npz import CheckpointError, read_npz, write_npz
+
+__all__ = ["LSTMModel", "ModelCache"]
+
+
+class ModelCache(NamedTuple):
+    """What backward needs of a forward; nothing in it is ever written to again."""
+
+    lstm: LSTMCache
+    head: LinearCache
+
+
+class LSTMModel:
+    """An LSTM with a linear head.
+
+    Parameters
+    ----------
+    input_size, hidden_size, output_size : int
+        D, H and K, all at least 1.
+    num_layers, bias, batch_first, dropout, bidirectional, forget_bias, dtype, rng
+        As in :class:`LSTM`; ``bias`` is the head's, too.
+    readout : {"last", "all"}
+        What the head reads: the top layer's h_n, both directions side by side, which is each row's
+        state at its own end; or its output at every step.
+
+    Attributes
+    ----------
+    lstm : LSTM
+    head : Linear
+    params : dict of ndarray
+        ``lstm.weight_ih_l0``, … ``head.weight (K, directions·H)``, ``head.bias (K,)``: the very
+        arrays of ``lstm.params`` and ``head.params``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options that do not fit together.
+
+    Examples
+    --------
+    >>> model = LSTMModel(3, 4, 10, rng=0)
+    >>> x, y = np.ones((7, 5, 3), np.float32), [3, 1, 4, 1, 5]
+    >>> loss, grads = model.loss_and_grads(x, y)
+    >>> model.predict(x).shape, grads["head.weight"].shape
+    ((5,), (10, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        readout: Literal["last", "all"] = "last",
+        forget_bias: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        if readout not in ("last", "all"):
+            raise ValueError(f'readout: expected "last" or "all", given {readout!r}')
+        self.readout = readout
+        rng = generator(rng)
+        self.lstm = LSTM(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            forget_bias=forget_bias,
+            dtype=dtype,
+            rng=rng,
+        )
+        features = self.lstm.directions * self.lstm.hidden_size
+        self.head = Linear(features, output_size, bias, dtype=dtype, rng=rng)
+        self.params = self._join(self.lstm.params, self.head.params)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments that make a model of this shape; the weights say the rest."""
+        lstm = self.lstm
+        return {
+            "input_size": lstm.input_size,
+            "hidden_size": lstm.hidden_size,
+            "output_size": len(self.head.params["weight"]),
+            "num_layers": lstm.num_layers,
+            "bias": lstm.bias,
+            "batch_first": lstm.batch_first,
+            "dropout": lstm.dropout,
+            "bidirectional": lstm.bidirectional,
+            "readout": self.readout,
+            "dtype": str(lstm.dtype),
+        }
+
+    def __call__(
+        self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
+    ) -> tuple[Array, LSTMState]:
+        """Return logits and the last state, for inference: nothing is kept for backward."""
+        out, state_n = self.lstm(x, state, lengths=lengths)
+        return self.head(self._read(out, state_n)), state_n
+
+    def predict(
+        self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
+    ) -> Array:
+        """Return the class of the largest logit: (N,), or (T, N) in the layout of x."""
+        logits, _ = self(x, state, lengths=lengths)
+        return logits.argmax(axis=-1)
+
+    def forward(
+        self,
+        x: Array,
+        state: tuple[Array, Array] | None = None,
+        *,
+        lengths: Any = None,
+        rng: np.random.Generator | None = None,
+        **options: Any,
+    ) -> tuple[Array, LSTMState, ModelCache]:
+        """Return logits, the last state and a cache; arguments as in :meth:`LSTM.forward`."""
+        out, state_n, lstm_cache = self.lstm.forward(x, state, lengths=lengths, rng=rng, **options)
+        logits, head_cache = self.head.forward(self._read(out, state_n))
+        return logits, state_n, ModelCache(lstm_cache, head_cache)
+
+    def backward(
+        self,
+        cache: ModelCache,
+        dlogits: Array,
+        dstate: tuple[Array | None, Array | None] | None = None,
+    ) -> tuple[Array, LSTMState, dict[str, Array]]:
+        """Return dx, the gradient of the initial state, and that of every parameter.
+
+        Parameters
+        ----------
+        cache : ModelCache
+            Of the :meth:`forward` to invert; the parameters must be the same as then.
+        dlogits : ndarray, shape of the logits
+            ∂loss/∂logits.
+        dstate : (dh_n, dc_n), each of the shape of h_n or None, optional
+            ∂loss/∂h_n and ∂loss/∂c_n where the loss reads the last state beside the logits.
+        """
+        dread, head_grads = self.head.backward(cache.head, dlogits)
+        if self.readout == "all":
+            dout = dread
+        else:
+            dout, dstate = None, self._add_to_top(cache.lstm, dread, dstate)
+        dx, dstate_0, lstm_grads = self.lstm.backward(cache.lstm, dout, dstate)
+        return dx, dstate_0, self._join(lstm_grads, head_grads)
+
+    def loss_and_grads(
+        self,
+        x: Array,
+        y: Any,
+        state: tuple[Array, Array] | None = None,
+        *,
+        loss: Callable[..., tuple[Any, Array]] = cross_entropy,
+        lengths: Any = None,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Any, dict[str, Array]]:
+        """Return the loss and its gradient with respect to every parameter.
+
+        Parameters
+        ----------
+        x, state, lengths, rng
+            As in :meth:`LSTM.forward`.
+        y
+            What the loss compares the logits with: labels (N,), or in the layout of x with
+            readout "all".
+        loss : function
+            ``loss(logits, y) -> (value, gradient)``, called with ``mask=`` the valid steps where
+            readout is "all" and lengths are given.
+        """
+        logits, _, cache = self.forward(x, state, lengths=lengths, rng=rng)
+        options = {}
+        if self.readout == "all" and lengths is not None:
+            options["mask"] = cache.lstm.layout.valid_steps()
+        value, dlogits = loss(logits, y, **options)
+        return value, self.backward(cache, dlogits)[2]
+
+    def load_params(self, mapping: dict[str, Array]) -> None:
+        """Copy parameters in, once every name, shape and dtype has been found right.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If one is not; then nothing has changed.
+        """
+        load_arrays(self.params, mapping)
+
+    def astype(self, dtype: DTypeLike) -> LSTMModel:
+        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
+        twin = object.__new__(LSTMModel)
+        twin.readout = self.readout
+        twin.lstm, twin.head = self.lstm.astype(dtype), self.head.astype(dtype)
+        twin.params = self._join(twin.lstm.params, twin.head.params)
+        return twin
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write configuration and weights to one ``.npz`` (see ``npz.py`` for what is promised)."""
+        write_npz(path, {"config": np.array(json.dumps(self.config)), **self.params})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LSTMModel:
+        """Make the model that :meth:`save` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, or holds another thing than a model.
+        """
+        arrays = read_npz(path)
+        try:
+            model = cls(**json.loads(str(arrays.pop("config"))), rng=0)
+            model.load_params(arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(path, f"not a model of npslstm: {error}") from error
+        return model
+
+    def _read(self, out: Array, state_n: LSTMState) -> Array:
+        """Return what the head reads: (..., directions·H)."""
+        if self.readout == "all":
+            return out
+        top = state_n.h[-self.lstm.directions :]  # (directions, N, H)
+        return np.concatenate(list(top), axis=-1)
+
+    def _add_to_top(self, cache: LSTMCache, dread: Array, dstate: Any) -> tuple[Array, Array]:
+        """Invert :meth:`_read`: return dstate with the head's part added to the top layer's h_n."""
+        directions, dtype = self.lstm.directions, np.result_type(dread)
+        shape = cache.layout.state_shape(self.lstm.num_layers * directions, self.lstm.hidden_size)
+        dh_n, dc_n = check_pair("dstate", dstate, shape, dtype)
+        dh_n = dh_n.astype(np.result_type(dh_n, dread))
+        dh_n[-directions:] += np.stack(np.split(dread, directions, axis=-1))
+        return dh_n, dc_n
+
+    @staticmethod
+    def _join(lstm: dict[str, Array], head: dict[str, Array]) -> dict[str, Array]:
+        return {f"lstm.{name}": value for name, value in lstm.items()} | {
+            f"head.{name}": value for name, value in head.items()
+        }

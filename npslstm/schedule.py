@@ -1,0 +1,164 @@
+"""One layer over a whole sequence: which block of steps, for which rows, when.
+
+Long sequences, large batches, rows of different lengths and recomputation in place of memory are
+all the same thing here: a list of rectangular cuts (steps t0:t1, rows n0:n1) that
+``sequence.py`` runs one after the other, forward in time and then backward. Rows come sorted by
+length, longest first, so that the rows still running are always the first ones; a row that has
+ended is in no further cut, so its padding is never read and its state, and later its
+gradient, waits unchanged.
+
+Shapes: x ``(T, N, D)``, out ``(T, N, H)``, states ``(H, N)`` (features first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .gates import Array
+from .sequence import Saved, Weights, chunk_backward, chunk_forward
+
+__all__ = ["Cut", "Keep", "Plan", "Tape", "layer_backward", "layer_forward", "plan_cuts"]
+
+# A block's arrays should stay in a second-level cache of 1 MiB, and a slice's step too.
+BLOCK_COLUMNS = 256  # steps × rows of one block
+SLICE_FLOATS = 16 * 1024  # rows × H of one slice of the batch
+
+
+class Cut(NamedTuple):
+    """The steps t0:t1 of the rows n0:n1."""
+
+    t0: int
+    t1: int
+    n0: int
+    n1: int
+
+
+Plan = list[list[Cut]]  # segments of cuts; a segment is recomputed as a whole under checkpointing
+
+
+Keep = Literal["blocks", "starts", "nothing"]  # what a forward leaves for backward
+
+
+class Tape(NamedTuple):
+    """What one layer keeps for backward: of each segment its blocks, or the state it began with."""
+
+    x: Array  # (T, N, D)
+    blocks: list[list[Saved]]
+    starts: list[tuple[Array, Array]]
+
+
+def plan_cuts(lengths: Sequence[int], hidden: int, checkpoint_every: int | None = None) -> Plan:
+    """Cut rows of these lengths, in descending order, into blocks.
+
+    The blocks depend on the shapes alone, and ``checkpoint_every`` only groups them into segments
+    of at least that many steps, so it cannot change a bit of any result.
+    """
+    rows = len(lengths)
+    slices = max(1, -(-rows * hidden // SLICE_FLOATS))
+    width = max(1, -(-rows // slices))
+    plan: Plan = []
+    for n0 in range(0, rows, width):
+        ends = list(lengths[n0 : n0 + width])
+        segment: list[Cut] = []
+        t0 = 0
+        while ends and ends[0] > t0:
+            while ends[-1] <= t0:
+                ends.pop()
+            t1 = min(ends[-1], t0 + max(1, BLOCK_COLUMNS // len(ends)))
+            if segment and checkpoint_every and t0 - segment[0].t0 >= checkpoint_every:
+                plan.append(segment)
+                segment = []
+            segment.append(Cut(t0, t1, n0, n0 + len(ends)))
+            t0 = t1
+        if segment:
+            plan.append(segment)
+    return plan
+
+
+def _run(
+    weights: Weights,
+    x: Array,
+    h: Array,
+    c: Array,
+    segment: list[Cut],
+    out: Array | None,
+    save: bool,
+) -> list[Saved]:
+    """Run a segment's blocks in order; h and c are advanced in place."""
+    tape = []
+    for t0, t1, n0, n1 in segment:
+        block_out = None if out is None else out[t0:t1, n0:n1]
+        h[:, n0:n1], c[:, n0:n1], saved = chunk_forward(
+            weights, x[t0:t1, n0:n1], h[:, n0:n1], c[:, n0:n1], block_out, save
+        )
+        if saved is not None:
+            tape.append(saved)
+    return tape
+
+
+def layer_forward(
+    weights: Weights,
+    x: Array,
+    state: tuple[Array, Array],
+    plan: Plan,
+    keep: Keep,
+) -> tuple[Array, tuple[Array, Array], Tape]:
+    """Run a layer over ``x (T, N, D)`` from ``state``, two arrays ``(H, N)``.
+
+    ``keep`` says what goes on the tape for :func:`layer_backward`: every block, or only the state
+    at the start of each segment, from which it is run again.
+
+    Returns out ``(T, N, H)``, 0 at steps that no cut covers; the state after each row's last step,
+    ``(H, N)``; and the tape.
+    """
+    dtype = np.result_type(weights.stacked, x, *state)
+    h, c = (np.array(s, dtype, order="C") for s in state)
+    out = np.zeros((*x.shape[:2], len(h)), dtype)
+    tape = Tape(x, [], [])
+    for segment in plan:
+        if keep == "starts":
+            rows = _rows(segment)
+            tape.starts.append((h[:, rows].copy(), c[:, rows].copy()))
+        blocks = _run(weights, x, h, c, segment, out, save=keep == "blocks")
+        tape.blocks.append(blocks)
+    return out, (h, c), tape
+
+
+def layer_backward(
+    weights: Weights,
+    tape: Tape,
+    dout: Array | None,
+    dstate: tuple[Array, Array],
+    plan: Plan,
+) -> tuple[Array, tuple[Array, Array], Array]:
+    """Run a layer backward, given the gradients of its outputs and of its last state.
+
+    Returns dx ``(T, N, D)``, 0 at steps that no cut covers; the gradient of the initial state,
+    ``(H, N)``; and that of the stacked weights, ``(4H, K)``.
+    """
+    dtype = np.result_type(weights.stacked, tape.x, *dstate)
+    dh, dc = (np.array(s, dtype, order="C") for s in dstate)
+    dx = np.zeros(tape.x.shape, dtype)
+    dstacked = np.zeros(weights.stacked.shape, dtype)
+    for index in reversed(range(len(plan))):
+        segment = plan[index]
+        blocks = tape.blocks[index]
+        if tape.starts:
+            h, c = np.empty_like(dh), np.empty_like(dc)
+            h[:, _rows(segment)], c[:, _rows(segment)] = tape.starts[index]
+            blocks = _run(weights, tape.x, h, c, segment, None, save=True)
+        for (t0, t1, n0, n1), saved in zip(reversed(segment), reversed(blocks), strict=True):
+            block_dout = None if dout is None else dout[t0:t1, n0:n1]
+            dh[:, n0:n1], dc[:, n0:n1], block_dstacked = chunk_backward(
+                weights, saved, block_dout, dh[:, n0:n1], dc[:, n0:n1], dx[t0:t1, n0:n1]
+            )
+            dstacked += block_dstacked
+    return dx, (dh, dc), dstacked
+
+
+def _rows(segment: list[Cut]) -> slice:
+    """Return the rows that take part in a segment: those of its first cut; rows only ever end."""
+    return slice(segment[0].n0, segment[0].n1)
