@@ -13,13 +13,13 @@ Forward and backward, with dz short for ∂loss/∂z::
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .checks import check_array, check_dtype, check_size, generator
-from .gates import Array
+from .checks import Array, check_array, check_dtype, check_size, generator
 
 __all__ = ["Linear", "LinearCache"]
 
@@ -114,6 +114,12 @@ class Linear:
         if "bias" in self.params:
             grads["bias"] = dy_rows.sum(axis=0)  # (L4)
         return (dy_rows @ weight).reshape(cache.x.shape), grads  # (L2)
+
+    def astype(self, dtype: DTypeLike) -> Linear:
+        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
+        twin = copy.copy(self)
+        twin.params = {name: param.astype(dtype) for name, param in self.params.items()}
+        return twin
 
 
 def _rows(array: Array) -> Array:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import check_array
-from .gates import Array
+from .checks import Array, check_array
 
 __all__ = ["cross_entropy", "mean_squared_error"]
 

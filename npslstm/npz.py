@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .gates import Array
+from .checks import Array
 
 __all__ = ["MAX_BYTES", "CheckpointError", "read_npz", "write_npz"]
 

@@ -1,0 +1,290 @@
+"""Gradient clipping and the optimisers, simplest first.
+
+``Optimizer.step`` changes parameters in place, which nothing else in the package does. The learning
+rate schedules are offered here too; they are written in ``learning_rate.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from .checks import Array
+from .learning_rate import Schedule, constant, cosine, one_cycle
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "Schedule",
+    "check_like",
+    "clip_grad_norm",
+    "constant",
+    "cosine",
+    "one_cycle",
+]
+
+
+def clip_grad_norm(
+    grads: dict[str, Array], max_norm: float = math.inf
+) -> tuple[dict[str, Array], float]:
+    """Scale all gradients together so that their norm does not exceed ``max_norm``.
+
+    Parameters
+    ----------
+    grads : dict of ndarray
+        Never written to.
+    max_norm : float
+        The largest norm allowed; with the default only the norm is computed.
+
+    Returns
+    -------
+    grads : dict of ndarray
+        The given ones times min(1, ``max_norm`` / (norm + 10⁻⁶)), as PyTorch's
+        ``clip_grad_norm_``: new arrays if that is less than 1, the given dict otherwise.
+    norm : float
+        The norm before clipping, √Σ g² over every element of every array, summed in double
+        precision. If it is not finite the gradients are returned unscaled: no scale would help,
+        and the caller can tell.
+
+    Raises
+    ------
+    ValueError
+        If ``max_norm`` is not positive.
+
+    Examples
+    --------
+    >>> grads, norm = clip_grad_norm({"weight": np.array([3.0, 4.0])}, max_norm=1.0)
+    >>> norm, grads["weight"].round(3)
+    (5.0, array([0.6, 0.8]))
+    """
+    _require("max_norm", max_norm, max_norm > 0, "a positive number")
+    with np.errstate(over="ignore"):  # float64 entries beyond 1e154: the norm says inf
+        norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in grads.values()))
+    scale = max_norm / (norm + 1e-6)
+    if scale < 1 and math.isfinite(norm):
+        grads = {name: g * scale for name, g in grads.items()}
+    return grads, norm
+
+
+class Optimizer:
+    """What the optimisers share: the learning rate, the moments, the checks and the loop.
+
+    A moment is a running average of past gradients. Each parameter has one array of its own shape
+    and dtype for each of ``moment_names``, made by the first step and zero before it.
+
+    Attributes
+    ----------
+    lr : float
+        The learning rate of the next step; set it at will.
+    steps : int
+        How many steps have been taken.
+    """
+
+    moment_names: tuple[str, ...] = ()
+
+    def __init__(self, lr: float) -> None:
+        _require("lr", lr, lr >= 0, "at least 0")
+        self.lr = lr
+        self.steps = 0
+        self._moments: dict[str, Array] = {}  # named "moment.parameter"
+
+    def step(self, params: dict[str, Array], grads: Mapping[str, Array]) -> None:
+        """Update ``params`` in place.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``grads``, or the steps before, had other names, shapes or dtypes than ``params``;
+            then nothing has changed.
+        """
+        check_like("grads", grads, params)
+        moments_like = self._moments_like(params)
+        if self.steps == 0:
+            self._moments = {name: np.zeros_like(param) for name, param in moments_like.items()}
+        check_like("moments of earlier steps", self._moments, moments_like)
+        self.steps += 1
+        for name, param in params.items():
+            moments = [self._moments[f"{moment}.{name}"] for moment in self.moment_names]
+            self._update(param, grads[name], *moments)
+
+    def state(self) -> dict[str, Array]:
+        """Return a copy of all that the next step depends on, for :meth:`load_state`."""
+        moments = {name: moment.copy() for name, moment in self._moments.items()}
+        return {
+            "steps": np.array(self.steps, np.int64),
+            "lr": np.array(self.lr, np.float64),
+            **moments,
+        }
+
+    def load_state(self, state: Mapping[str, Array], params: Mapping[str, Array]) -> None:
+        """Go on from a state that :meth:`state` returned, with the parameters that it belongs to.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a name, shape, dtype or number in it cannot be right; then nothing has changed.
+        """
+        counters = {"steps": np.array(0, np.int64), "lr": np.array(0.0)}
+        check_like("optimiser state", {n: state[n] for n in counters if n in state}, counters)
+        steps, lr = int(state["steps"]), float(state["lr"])
+        _require("steps", steps, steps >= 0, "at least 0")
+        _require("lr", lr, lr >= 0, "at least 0")
+        moments = {name: array for name, array in state.items() if name not in counters}
+        check_like("optimiser state", moments, self._moments_like(params) if steps else {})
+        self.steps, self.lr = steps, lr
+        self._moments = {name: moment.copy() for name, moment in moments.items()}
+
+    def _moments_like(self, params: Mapping[str, Array]) -> dict[str, Array]:
+        """Pair the name of each moment with the parameter whose shape and dtype it has."""
+        return {f"{m}.{name}": param for m in self.moment_names for name, param in params.items()}
+
+    def _update(self, param: Array, grad: Array, *moments: Array) -> None:
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum and weight decay if asked for.
+
+    With velocity b, as ``torch.optim.SGD``::
+
+        (S1)  b ← momentum b + (dp + weight_decay p)
+        (S2)  p ← p - lr b
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    momentum : float
+        In [0, 1): how much of the velocity a step keeps.
+    weight_decay : float
+        Strength of an L2 penalty, at least 0.
+
+    Examples
+    --------
+    >>> params = {"weight": np.array([1.0, 2.0])}
+    >>> SGD(lr=0.1).step(params, {"weight": np.array([1.0, -1.0])})
+    >>> params["weight"]
+    array([0.9, 2.1])
+    """
+
+    def __init__(self, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        super().__init__(lr)
+        _require("momentum", momentum, 0 <= momentum < 1, "a number in [0, 1)")
+        _require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.moment_names = ("velocity",) if momentum else ()
+
+    def _update(self, param: Array, grad: Array, *moments: Array) -> None:
+        change = self.weight_decay * param
+        change += grad
+        for velocity in moments:  # one, or none without momentum
+            velocity *= self.momentum
+            velocity += change  # (S1)
+            change[...] = velocity
+        change *= self.lr
+        param -= change  # (S2)
+
+
+class Adam(Optimizer):
+    """Adam: steps as large for small gradients as for large ones.
+
+    With first moment m, second moment v and t the number of this step, as ``torch.optim.Adam``
+    (Kingma & Ba 2015, algorithm 1)::
+
+        (A1)  m ← β1 m + (1 - β1) dp
+        (A2)  v ← β2 v + (1 - β2) dp²
+        (A3)  p ← p - lr m̂ / (√v̂ + eps)     with m̂ = m / (1 - β1ᵗ),  v̂ = v / (1 - β2ᵗ)
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    betas : (float, float)
+        β1 and β2, each in [0, 1).
+    eps : float
+        Above 0.
+    """
+
+    moment_names = ("m", "v")
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(lr)
+        _require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers in [0, 1)")
+        _require("eps", eps, eps > 0, "above 0")
+        self.betas = betas
+        self.eps = eps
+
+    def _update(self, param: Array, grad: Array, *moments: Array) -> None:
+        (m, v), (beta1, beta2) = moments, self.betas
+        scratch = (1 - beta1) * grad
+        m *= beta1
+        m += scratch  # (A1)
+        np.square(grad, out=scratch)
+        scratch *= 1 - beta2
+        v *= beta2
+        v += scratch  # (A2)
+        np.sqrt(v, out=scratch)
+        scratch /= math.sqrt(1 - beta2**self.steps)
+        scratch += self.eps
+        np.divide(m, scratch, out=scratch)
+        scratch *= self.lr / (1 - beta1**self.steps)
+        param -= scratch  # (A3)
+
+
+class AdamW(Adam):
+    """Adam with weight decay that does not pass through the moments.
+
+    As ``torch.optim.AdamW`` (Loshchilov & Hutter 2019, algorithm 2, with the decay scaled by lr)::
+
+        (W1)  p ← (1 - lr weight_decay) p     and then (A1)-(A3)
+
+    Parameters
+    ----------
+    lr, betas, eps
+        As in :class:`Adam`.
+    weight_decay : float
+        At least 0.
+    """
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(lr, betas, eps)
+        _require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        self.weight_decay = weight_decay
+
+    def _update(self, param: Array, grad: Array, *moments: Array) -> None:
+        param *= 1 - self.lr * self.weight_decay  # (W1)
+        super()._update(param, grad, *moments)
+
+
+def check_like(what: str, arrays: Mapping[str, Array], like: Mapping[str, Array]) -> None:
+    """Demand exactly the names of ``like``, each with the shape and dtype that it has there."""
+    missing, unknown = like.keys() - arrays.keys(), arrays.keys() - like.keys()
+    if missing or unknown:
+        raise ValueError(f"{what}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+    for name, expected in like.items():
+        given = arrays[name]
+        if given.dtype != expected.dtype:
+            raise TypeError(f"{what}: expected {name} of {expected.dtype}, given {given.dtype}")
+        if given.shape != expected.shape:
+            raise ValueError(f"{what}: expected {name} of {expected.shape}, given {given.shape}")
+
+
+def _require(name: str, value: object, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{name}: expected {expected}, given {value}")
