@@ -1,0 +1,179 @@
+"""The losses: values against the definitions, gradients by the complex step, and the extremes."""
+
+import math
+
+import numpy as np
+import pytest
+from complex_step import assert_gradient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npslstm import cross_entropy, mean_squared_error
+
+LEADING = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def draw(leading, classes, seed, masked):
+    """Logits, labels, and a mask whose uncounted rows hold what must not be read."""
+    rng = np.random.default_rng(seed)
+    logits = 3 * rng.normal(size=(*leading, classes))
+    labels = rng.integers(classes, size=leading)
+    if not masked:
+        return rng, logits, labels, None
+    mask = np.asarray(rng.random(leading) < 0.6)
+    logits[~mask] = np.nan
+    return rng, logits, np.where(mask, labels, -100), mask
+
+
+@given(LEADING, st.integers(1, 6), SEEDS, st.booleans())
+def test_cross_entropy(leading, classes, seed, masked):
+    rng, logits, labels, mask = draw(leading, classes, seed, masked)
+    loss, dlogits = cross_entropy(logits, labels, mask)
+
+    counted = np.ones(leading, bool) if mask is None else mask
+    losses = [
+        math.log(math.fsum(map(math.exp, row))) - row[label]
+        for row, label in zip(logits[counted], labels[counted], strict=True)
+    ]
+    assert loss == pytest.approx(math.fsum(losses) / max(len(losses), 1), rel=1e-12, abs=1e-14)
+    assert dlogits.shape == logits.shape
+    assert not dlogits[~counted].any()
+    assert_gradient(lambda z: cross_entropy(z, labels, mask)[0], logits, dlogits, rng)
+
+
+@given(LEADING, st.integers(1, 6), SEEDS, st.booleans())
+def test_mean_squared_error(leading, size, seed, masked):
+    rng, prediction, _, mask = draw(leading, size, seed, masked)
+    target = rng.normal(size=prediction.shape)
+    loss, dprediction = mean_squared_error(prediction, target, mask)
+
+    counted = np.ones(leading, bool) if mask is None else mask
+    errors = (prediction[counted] - target[counted]).ravel()
+    expected = math.fsum(error**2 for error in errors) / max(len(errors), 1)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    assert dprediction.shape == prediction.shape
+    assert not dprediction[~counted].any()
+    assert_gradient(lambda y: mean_squared_error(y, target, mask)[0], prediction, dprediction, rng)
+
+
+def test_what_is_masked_out_counts_as_absent():
+    rng = np.random.default_rng(0)
+    z, y, t = rng.normal(size=(6, 3)), rng.integers(3, size=6), rng.normal(size=(6, 3))
+    mask = np.array([True, False, True, True, False, False])
+    for function, other in (cross_entropy, y), (mean_squared_error, t):
+        loss, gradient = function(z, other, mask)
+        loss_kept, gradient_kept = function(z[mask], other[mask])
+        assert loss == loss_kept
+        assert np.array_equal(gradient[mask], gradient_kept)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("function", [cross_entropy, mean_squared_error])
+@pytest.mark.parametrize("mask", [None, np.zeros((2, 0), bool)])
+def test_over_nothing(function, dtype, mask):
+    z = np.zeros((2, 0, 3), dtype)
+    loss, gradient = function(z, np.zeros((2, 0), int) if function is cross_entropy else z, mask)
+    assert loss == 0
+    assert loss.dtype == gradient.dtype == dtype
+    assert gradient.shape == z.shape
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_all_masked_out(dtype):
+    z, mask = np.full((2, 3), np.nan, dtype), np.zeros(2, bool)
+    for function, other in (cross_entropy, np.array([9, 9])), (mean_squared_error, z):
+        loss, gradient = function(z, other, mask)
+        assert loss == 0
+        assert loss.dtype == gradient.dtype == dtype
+        assert not gradient.any()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(dtype, size) for dtype in (np.float32, np.float64) for size in (1.0, 1e4, 1e30, 1e38)]
+    + [(np.float64, 8e307)],
+)
+def test_huge_logits(dtype, size):
+    """A right answer costs nothing, a wrong one the difference; 100 rows overflow no sum."""
+    logits = np.array([[size, -size]] * 100, dtype)
+    loss, dlogits = cross_entropy(logits, np.zeros(100, int))
+    assert loss == pytest.approx(math.log1p(math.exp(-2 * size)), rel=1e-5)
+    assert np.isfinite(dlogits).all()
+
+    loss, dlogits = cross_entropy(logits, np.ones(100, int))
+    assert loss == pytest.approx(2 * size + math.log1p(math.exp(-2 * size)), rel=1e-5)
+    p = 1 / (1 + math.exp(-2 * size))
+    np.testing.assert_allclose(dlogits, [[p / 100, -p / 100]] * 100, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_beyond_the_largest_number_is_that_number(dtype):
+    largest = np.finfo(dtype).max
+    loss, dlogits = cross_entropy(np.array([[largest, -largest]], dtype), [1])
+    assert loss == largest
+    assert np.array_equal(dlogits, [[1, -1]])
+
+
+def test_infinite_logits_are_not_made_finite():
+    assert cross_entropy(np.array([[0.0, -np.inf]]), [1])[0] == np.inf
+    assert np.isnan(cross_entropy(np.array([[0.0, np.nan]]), [1])[0])
+
+
+def test_an_excluded_class_may_be_minus_infinity():
+    loss, dlogits = cross_entropy(np.array([[1.0, 2.0, -np.inf]]), [0])
+    assert loss == cross_entropy(np.array([[1.0, 2.0]]), [0])[0]
+    assert dlogits[0, 2] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inputs_are_left_alone_and_dtype_is_kept(dtype):
+    rng = np.random.default_rng(0)
+    for shape in (4, 3), (5, 4, 3), (3,):
+        z = np.asfortranarray(rng.normal(size=shape).astype(dtype))
+        labels = rng.integers(3, size=shape[:-1])
+        target = rng.normal(size=shape).astype(dtype)
+        mask = np.ones(shape[:-1], bool)
+        arrays = (z, labels, target, mask)
+        for array in arrays:
+            array.flags.writeable = False
+        before = [array.tobytes() for array in arrays]
+        for loss, gradient in (
+            cross_entropy(z, labels, mask),
+            mean_squared_error(z, target, mask),
+        ):
+            assert loss.dtype == gradient.dtype == dtype
+            assert gradient.shape == shape
+            assert np.ndim(loss) == 0
+        assert [array.tobytes() for array in arrays] == before
+
+
+Z = np.zeros((4, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: cross_entropy(Z, [0, 1, 2, 3]), ValueError, ["labels", "[0, 3)", "3"]),
+        (lambda: cross_entropy(Z, [0, 1, 2, -1]), ValueError, ["labels", "[0, 3)", "-1"]),
+        (lambda: cross_entropy(Z, [0.0, 1, 2, 1]), TypeError, ["labels", "integers", "float64"]),
+        (lambda: cross_entropy(Z, [True] * 4), TypeError, ["labels", "integers", "bool"]),
+        (lambda: cross_entropy(Z, [0, 1, 2]), ValueError, ["labels", "(4,)", "(3,)"]),
+        (lambda: cross_entropy(Z, Z.astype(int)), ValueError, ["labels", "(4,)", "(4, 3)"]),
+        (lambda: cross_entropy(Z.astype(int), [0] * 4), TypeError, ["logits", "int64"]),
+        (lambda: cross_entropy([[0.0]], [0]), TypeError, ["logits", "array", "list"]),
+        (lambda: cross_entropy(np.array(1.0), 0), ValueError, ["logits", "(..., K)", "()"]),
+        (lambda: cross_entropy(Z, [0] * 4, [1] * 4), TypeError, ["mask", "bool", "int64"]),
+        (lambda: cross_entropy(Z, [0] * 4, [True]), ValueError, ["mask", "(4,)", "(1,)"]),
+        (lambda: mean_squared_error(Z, Z.T), ValueError, ["target", "(4, 3)", "(3, 4)"]),
+        (lambda: mean_squared_error(Z, Z.astype("f4")), TypeError, ["target", "float64"]),
+        (lambda: mean_squared_error(Z.astype("f4"), Z), TypeError, ["target", "float32"]),
+        (lambda: mean_squared_error(Z.astype(int), Z), TypeError, ["prediction", "int64"]),
+        (lambda: mean_squared_error(Z, Z, Z > 0), ValueError, ["mask", "(4,)", "(4, 3)"]),
+    ],
+)
+def test_wrong_input_is_named(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    for word in words:
+        assert word in str(caught.value)
