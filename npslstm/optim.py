@@ -180,7 +180,7 @@ class SGD(Optimizer):
         self.moment_names = ("velocity",) if momentum else ()
 
     def _update(self, param: Array, grad: Array, *moments: Array) -> None:
-        change = self.weight_decay * param
+        change = np.multiply(param, self.weight_decay, out=np.empty_like(param))
         change += grad
         for velocity in moments:  # one, or none without momentum
             velocity *= self.momentum
@@ -226,7 +226,7 @@ class Adam(Optimizer):
 
     def _update(self, param: Array, grad: Array, *moments: Array) -> None:
         (m, v), (beta1, beta2) = moments, self.betas
-        scratch = (1 - beta1) * grad
+        scratch = np.multiply(grad, 1 - beta1, out=np.empty_like(param))
         m *= beta1
         m += scratch  # (A1)
         np.square(grad, out=scratch)
