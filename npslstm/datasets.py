@@ -6,10 +6,8 @@ reads, so that the float copy of 60,000 images never has to exist.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import io
 import os
 import tempfile
 from importlib import resources
@@ -20,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from npslstm.idx import DataError, read_idx
-from npslstm.views import VIEWS, as_sequences
+from .idx import DataError, read_idx
+from .views import VIEWS, as_sequences
 
 __all__ = [
     "MNIST",
@@ -201,19 +199,16 @@ def _download(root: Path, missing: list[str]) -> None:
             f"download=True needs torchvision, which cannot be imported ({error}): "
             'pip install "npslstm[data]", or use load_embedded(), which needs no download'
         ) from error
-    torchvision_says = io.StringIO()
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="mnist-download-", dir=root) as scratch:
-            with contextlib.redirect_stdout(torchvision_says):
-                datasets.MNIST(scratch, download=True)
+            datasets.MNIST(scratch, download=True)
             load_mnist(scratch)
             (root / _FOLDER).mkdir(parents=True, exist_ok=True)
             for name in missing:
                 os.replace(Path(scratch, _FOLDER, name), root / _FOLDER / name)
     except (OSError, RuntimeError, HTTPException, EOFError, DataError) as error:
-        failure = DataError(
-            root / _FOLDER, f"the download failed ({error}); load_embedded() needs no download"
-        )
-        failure.add_note(torchvision_says.getvalue())
-        raise failure from error
+        reason = " ".join(str(error).split())  # torchvision's takes a line for each mirror
+        raise DataError(
+            root / _FOLDER, f"the download failed ({reason}); load_embedded() needs no download"
+        ) from error

@@ -81,7 +81,9 @@ def _parse(stream: io.BufferedIOBase, path: Path, max_bytes: int) -> np.ndarray:
     # A size of 0 must not hide the others: NumPy refuses the shape (0, 2³², 2³²), too.
     if math.prod(max(size, 1) for size in shape) > max_bytes:
         promise = " × ".join(map(str, shape))
-        raise DataError(path, f"the header promises {promise} bytes, more than {max_bytes:,}")
+        raise DataError(
+            path, f"the header promises {promise} bytes, more than max_bytes = {max_bytes}"
+        )
     elements = _read(stream, math.prod(shape), path, "the array")
     if stream.read(1):
         raise DataError(path, f"trailing bytes after the {len(elements):,} that were promised")
@@ -89,7 +91,7 @@ def _parse(stream: io.BufferedIOBase, path: Path, max_bytes: int) -> np.ndarray:
 
 
 def _read(stream: io.BufferedIOBase, size: int, path: Path, what: str) -> bytearray:
-    """Exactly `size` bytes, in pieces: memory follows what the file holds, not what it promises."""
+    """Return `size` bytes, read in pieces: memory follows the file, not what it promises."""
     data = bytearray()
     while len(data) < size:
         piece = stream.read(min(size - len(data), _PIECE))

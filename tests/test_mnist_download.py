@@ -31,7 +31,6 @@ def torchvision(monkeypatch):
     def install(fetch):
         def mnist(root, *, download):
             assert download
-            print("Downloading ...")
             raw = Path(root) / "MNIST" / "raw"
             raw.mkdir(parents=True)
             fetch(raw)
@@ -47,13 +46,12 @@ def contents(root):
     return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_a_download_brings_the_four_files_and_nothing_else(tmp_path, server, torchvision, capsys):
+def test_a_download_brings_the_four_files_and_nothing_else(tmp_path, server, torchvision):
     torchvision(lambda raw: shutil.copytree(server.folder, raw, dirs_exist_ok=True))
     root = tmp_path / "new" / "root"
     assert_holds(load_mnist(root, download=True), server.arrays)
     assert contents(root) == contents(server.folder.parents[1])
     assert [path.name for path in root.iterdir()] == ["MNIST"]
-    assert capsys.readouterr() == ("", "")
     torchvision(lambda raw: pytest.fail("fetched again"))
     load_mnist(root, download=True)
 
@@ -79,7 +77,7 @@ def half(server, raw):
     "error",
     [
         urllib.error.URLError("Name or service not known"),
-        RuntimeError("Error downloading train-images-idx3-ubyte.gz"),
+        RuntimeError("Error downloading a file:\nTried a mirror, got:\nHTTP Error 404\n"),
         http.client.IncompleteRead(b"", 10),
         ConnectionResetError("Connection reset by peer"),
         OSError("No space left on device"),
@@ -99,10 +97,9 @@ def test_a_failed_download_leaves_nothing_and_says_why(tmp_path, server, torchvi
         load_mnist(root, download=True)
     message = str(refused.value)
     assert message.startswith(f"{root / 'MNIST' / 'raw'}: the download failed (")
-    assert (str(error) if error else "wrong checksum") in message
+    assert (" ".join(str(error).split()) if error else "wrong checksum") in message
     assert message.endswith("; load_embedded() needs no download")
     assert "\n" not in message
-    assert refused.value.__notes__ == ["Downloading ...\n"]
     assert not any(root.iterdir())
 
 
