@@ -162,7 +162,7 @@ class LSTMCell:
         dh, dc = check_pair("dstate", dstate, h_prev.shape, weight_ih.dtype)
 
         da, dc_prev = gates.gates_backward(local, dh, dc)  # (15)-(18)
-        da = np.moveaxis(da, 0, -2).reshape(*x.shape[:-1], -1)  # (N, 4H)
+        da = np.moveaxis(da, 0, -2).reshape(*x.shape[:-1], GATES * self.hidden_size)  # (N, 4H)
         dh_prev, dx = da @ weight_hh, da @ weight_ih  # (19)
         x, h_prev, da = np.atleast_2d(x, h_prev, da)
         grads = named_gradients(self.params, da.T @ x, da.T @ h_prev, da.sum(axis=0))
