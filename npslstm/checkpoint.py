@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .checks import Array
+from .evaluation import Model
 from .npz import MAX_BYTES, CheckpointError, read_npz, write_npz
 from .optim import Optimizer, check_like
-from .training import Model, Progress
+from .training import Progress
 
 __all__ = ["Checkpoint", "CheckpointError", "load_checkpoint", "save_checkpoint"]
 

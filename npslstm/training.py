@@ -1,4 +1,4 @@
-"""The training loop and evaluation by batches.
+"""The training loop; ``evaluate``, offered here too, is in ``evaluation.py``.
 
 Everything random is drawn from a seed and the number of the epoch or step, so where training stands
 is a few numbers, :class:`Progress`: no generator's state has to be carried along or saved.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import Array, check_size
+from .checks import Array
+from .evaluation import Evaluation, Loss, Model, Transform, check_examples, count_hits, evaluate
 from .learning_rate import Schedule
 from .losses import cross_entropy
 from .optim import Optimizer, clip_grad_norm
@@ -28,23 +29,7 @@ __all__ = [
     "steps_per_epoch",
 ]
 
-Loss = Callable[..., tuple[Any, Array]]
-Transform = Callable[[Array], Array]
 SHUFFLE, DROPOUT = 1, 2  # what a generator is for, so that no two purposes share one stream
-
-
-class Model(Protocol):
-    """What can be trained and evaluated here: :class:`LSTMModel`, or anything like it."""
-
-    params: dict[str, Array]
-
-    def __call__(self, x: Array) -> tuple[Array, Any]:
-        """Return logits and a state."""
-
-    def loss_and_grads(
-        self, x: Array, y: Array, *, loss: Loss, rng: np.random.Generator
-    ) -> tuple[Any, dict[str, Array]]:
-        """Return the loss and its gradient with respect to every parameter."""
 
 
 class Progress(NamedTuple):
@@ -106,27 +91,19 @@ class StepRecord(NamedTuple):
         return self.step % self.steps_per_epoch == 0
 
 
-class Evaluation(NamedTuple):
-    """What :func:`evaluate` found: means over all examples, and the logits of each."""
-
-    loss: float
-    accuracy: float
-    logits: Array  # (N, ...)
-
-
 class NonFiniteError(ArithmeticError):
-    """A loss or a gradient was not finite; the parameters are those before that step.
+    """A loss, a gradient or a parameter was not finite.
 
     Attributes
     ----------
     step : int
         The number of the step, from 1.
     parameter : str or None
-        The first parameter, in the order of ``params``, whose gradient is not finite.
+        The first parameter, in the order of ``params``, that it shows in.
     """
 
-    def __init__(self, step: int, parameter: str | None, reasons: list[str]) -> None:
-        super().__init__(f"step {step}: {', '.join(reasons)}; no parameter was changed")
+    def __init__(self, step: int, parameter: str | None, reason: str) -> None:
+        super().__init__(f"step {step}: {reason}")
         self.step = step
         self.parameter = parameter
 
@@ -183,13 +160,16 @@ def fit(
     Raises
     ------
     NonFiniteError
-        If a loss or a gradient is not finite. That step is not taken.
+        If a loss or a gradient is not finite, or its square is not: that step is not taken. If the
+        step makes a parameter infinite: it is not reported, so no checkpoint holds it.
     ValueError, TypeError
         If the arguments do not fit together.
     """
-    _check_examples(x, y, batch_size)
+    check_examples(x, y, batch_size)
     per_epoch = steps_per_epoch(len(x), batch_size)
     answers = y.size // len(y)  # an example
+    # Optimisers square the gradient; where its square overflows they would stop without a word.
+    largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
     loss_sum, hits = start.loss_sum, start.hits
 
     for step in range(start.step, epochs * per_epoch):
@@ -208,12 +188,17 @@ def fit(
 
         score = _Score(loss)
         dropout = np.random.default_rng([start.seed, DROPOUT, step])
-        with np.errstate(over="ignore", invalid="ignore"):  # an error below says more
+        with np.errstate(over="ignore", invalid="ignore"):  # the errors below say more
             value, grads = model.loss_and_grads(inputs, targets, loss=score, rng=dropout)
-        clipped, norm = clip_grad_norm(grads, max_norm)
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            raise _non_finite_error(step + 1, inputs, value, grads)
-        optimizer.step(model.params, clipped)
+            clipped, norm = clip_grad_norm(grads, max_norm)
+            usable = math.isfinite(norm) and min(norm, max_norm) <= largest_norm
+            if not (math.isfinite(value) and usable):
+                raise _unusable(step + 1, inputs, value, {n: grads[n] for n in model.params})
+            optimizer.step(model.params, clipped)
+        name = _first_non_finite(model.params)
+        if name is not None:
+            reason = f"it made {name} infinite, so the learning rate, {optimizer.lr}, is too high"
+            raise NonFiniteError(step + 1, name, reason)
 
         loss_sum += float(value) * len(rows)
         hits += score.hits
@@ -233,35 +218,6 @@ def fit(
         )
 
 
-def evaluate(
-    model: Model,
-    x: Array,
-    y: Array,
-    *,
-    batch_size: int = 1000,
-    transform: Transform | None = None,
-    loss: Loss = cross_entropy,
-) -> Evaluation:
-    """Run ``model`` over all examples, a batch at a time; arguments as for :func:`fit`.
-
-    The loss is the mean over the examples, not over the batches, so the last batch may be small.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the arguments do not fit together.
-    """
-    _check_examples(x, y, batch_size)
-    logits, loss_sum, hits = [], 0.0, 0.0
-    for begin in range(0, len(x), batch_size):
-        inputs, targets = x[begin : begin + batch_size], y[begin : begin + batch_size]
-        output, _ = model(inputs if transform is None else transform(inputs))
-        loss_sum += float(loss(output, targets)[0]) * len(inputs)
-        hits += _hits(output, targets)
-        logits.append(output)
-    return Evaluation(loss_sum / len(x), hits / y.size, np.concatenate(logits))
-
-
 class _Score:
     """A loss that also counts right answers, because the logits pass here and nowhere else."""
 
@@ -270,34 +226,22 @@ class _Score:
         self.hits = 0.0
 
     def __call__(self, logits: Array, targets: Array, **options: Any) -> tuple[Any, Array]:
-        self.hits = _hits(logits, targets)
-        return self.loss(logits, targets, **options)
+        result = self.loss(logits, targets, **options)
+        self.hits = count_hits(logits, targets)
+        return result
 
 
-def _hits(logits: Array, targets: Array) -> float:
-    """Count the rows whose largest logit is the label's; nan where targets are not labels."""
-    if not np.issubdtype(targets.dtype, np.integer):
-        return math.nan
-    return float(np.count_nonzero(logits.argmax(axis=-1) == targets))
+def _first_non_finite(arrays: dict[str, Array]) -> str | None:
+    return next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
 
 
-def _check_examples(x: Array, y: Array, batch_size: int) -> None:
-    check_size("batch_size", batch_size)
-    if len(x) != len(y):
-        raise ValueError(f"y: expected one target for each of {len(x)} examples, given {len(y)}")
-    check_size("number of examples", len(x))
-
-
-def _non_finite_error(
-    step: int, inputs: Array, value: Any, grads: dict[str, Array]
-) -> NonFiniteError:
+def _unusable(step: int, inputs: Array, value: Any, grads: dict[str, Array]) -> NonFiniteError:
     """Say which of input, loss and gradients are not finite."""
-    reasons = [f"the loss is {float(value)}"]
-    if not np.isfinite(inputs).all():
-        reasons.insert(0, "the input is not finite")
-    parameter = next((name for name, grad in grads.items() if not np.isfinite(grad).all()), None)
-    if parameter is not None:
-        reasons.append(f"the first gradient that is not finite is that of {parameter}")
+    reasons = [] if np.isfinite(inputs).all() else ["the input is not finite"]
+    reasons.append(f"the loss is {float(value)}")
+    name = _first_non_finite(grads)
+    if name is not None:
+        reasons.append(f"the first gradient that is not finite is that of {name}")
     elif math.isfinite(value):
-        reasons.append("the gradients are finite but too large for their norm")
-    return NonFiniteError(step, parameter, reasons)
+        reasons.append("the gradients are finite, the sum of their squares is not")
+    return NonFiniteError(step, name, ", ".join(reasons) + "; no parameter was changed")
