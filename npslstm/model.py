@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .cell import LSTMState
-from .checks import check_pair, generator, load_arrays
+from .checks import check_array, check_pair, generator, load_arrays
 from .gates import Array
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
@@ -151,7 +151,7 @@ class LSTMModel:
     def backward(
         self,
         cache: ModelCache,
-        dlogits: Array,
+        dlogits: Array | None,
         dstate: tuple[Array | None, Array | None] | None = None,
     ) -> tuple[Array, LSTMState, dict[str, Array]]:
         """Return dx, the gradient of the initial state, and that of every parameter.
@@ -160,11 +160,20 @@ class LSTMModel:
         ----------
         cache : ModelCache
             Of the :meth:`forward` to invert; the parameters must be the same as then.
-        dlogits : ndarray, shape of the logits
+        dlogits : ndarray, shape of the logits, or None for zeros
             ∂loss/∂logits.
         dstate : (dh_n, dc_n), each of the shape of h_n or None, optional
             ∂loss/∂h_n and ∂loss/∂c_n where the loss reads the last state beside the logits.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a shape or dtype does not fit.
         """
+        shape = (*cache.head.x.shape[:-1], self.head.out_features)
+        if dlogits is None:
+            dlogits = np.zeros(shape, self.lstm.dtype)
+        check_array("dlogits", dlogits, shape, self.lstm.dtype)
         dread, head_grads = self.head.backward(cache.head, dlogits)
         if self.readout == "all":
             dout = dread
