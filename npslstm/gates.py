@@ -45,6 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FAST_ORDER",
     "GATES",
     "LOCALS",
     "PRESCALE",
@@ -104,28 +105,45 @@ def gates_forward(a: Array, c_prev: Array) -> tuple[Array, Array, Array]:
     f = sigmoid(a_f)  # (3)
     g = np.tanh(a_g)  # (4)
     o = sigmoid(a_o)  # (5)
-    c = f * c_prev + i * g  # (6)
+    kept, written = f * c_prev, i * g
+    c = kept + written  # (6)
     tanh_c = np.tanh(c)  # (7)
     h = o * tanh_c  # (8)
-    return h, c, local_derivatives(i, f, g, o, c_prev, tanh_c)
+    return h, c, local_derivatives(i, f, g, o, kept, written, tanh_c, h)
 
 
 def local_derivatives(
-    i: Array, f: Array, g: Array, o: Array, c_prev: Array, tanh_c: Array
+    i: Array,
+    f: Array,
+    g: Array,
+    o: Array,
+    kept: Array,
+    written: Array,
+    tanh_c: Array,
+    h: Array,
+    out: Array | None = None,
 ) -> Array:
-    """Compute (9)-(14) from the activations, as one stack ``(6, ...)``.
+    """Compute (9)-(14) as one stack ``(6, ...)``, in ``out`` if given.
 
-    Elementwise, so it serves one step or, in ``sequence.py``, a block of steps at once.
+    ``kept`` = f ⊙ c_prev and ``written`` = i ⊙ g are the two terms of (6); most of the products
+    below hold one of them, or h, as a factor. Elementwise, so it serves one step or, in
+    ``sequence.py``, a block of steps at once.
     """
-    local = np.empty((LOCALS, *f.shape), np.result_type(f, c_prev))
-    dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc = local
-    dh_dc[...] = o * (1 - tanh_c * tanh_c)  # (9)
-    dh_dao[...] = tanh_c * o * (1 - o)  # (10)
-    dc_dai[...] = g * i * (1 - i)  # (11)
-    dc_daf[...] = c_prev * f * (1 - f)  # (12)
-    dc_dag[...] = i * (1 - g * g)  # (13)
+    if out is None:
+        out = np.empty((LOCALS, *f.shape), np.result_type(f, kept))
+    dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc = out
+    np.multiply(h, tanh_c, out=dh_dc)
+    np.subtract(o, dh_dc, out=dh_dc)  # (9)   o ⊙ (1 - tanh_c²) = o - h ⊙ tanh_c
+    np.subtract(1, o, out=dh_dao)
+    np.multiply(h, dh_dao, out=dh_dao)  # (10)  tanh_c ⊙ o ⊙ (1 - o) = h ⊙ (1 - o)
+    np.subtract(1, i, out=dc_dai)
+    np.multiply(written, dc_dai, out=dc_dai)  # (11)  g ⊙ i ⊙ (1 - i) = written ⊙ (1 - i)
+    np.subtract(1, f, out=dc_daf)
+    np.multiply(kept, dc_daf, out=dc_daf)  # (12)  c_prev ⊙ f ⊙ (1 - f) = kept ⊙ (1 - f)
+    np.multiply(written, g, out=dc_dag)
+    np.subtract(i, dc_dag, out=dc_dag)  # (13)  i ⊙ (1 - g²) = i - written ⊙ g
     dc_dc_prev[...] = f  # (14)
-    return local
+    return out
 
 
 def gates_backward(
@@ -141,8 +159,8 @@ def gates_backward(
         Gradient of everything that reads h: this step's output and the next step.
     dc_in : ndarray, shape (...)
         Gradient that reaches c from the next step; the part through h is added here, (15).
-    out : ndarray, shape (5, ...), optional
-        Where to put dc_prev and then da, for a caller that runs many steps.
+    out : ndarray, shape (6, ...), optional
+        Where to put dc_prev, da_i, da_f, da_g, da_o and dc, for a caller that runs many steps.
 
     Returns
     -------
@@ -152,33 +170,34 @@ def gates_backward(
         Gradient of the cell state of the step before.
     """
     if out is None:
-        out = np.empty((1 + GATES, *dh.shape), np.result_type(local, dh, dc_in))
-    dc = dh * local[5]  # (15)  dc = dc_in + dh ⊙ ∂h/∂c
-    dc += dc_in
-    np.multiply(dh, local[4], out=out[4])  # (16)  da_o = dh ⊙ ∂h/∂a_o
+        out = np.empty(local.shape, np.result_type(local, dh, dc_in))
+    dc = out[5]
+    np.multiply(dh, local[4:], out=out[4:])  # (16)  da_o = dh ⊙ ∂h/∂a_o,  and dh ⊙ ∂h/∂c
+    np.add(dc, dc_in, out=dc)  # (15)  dc = dc_in + dh ⊙ ∂h/∂c
     np.multiply(dc, local[:4], out=out[:4])  # (18), (17)  dc_prev, da_i, da_f, da_g = dc ⊙ …
-    return out[1:], out[0]
+    return out[1:5], out[0]
 
 
-# The fast form of (2)-(8). σ(z) = (1 + tanh(z/2))/2 turns all four gates into one tanh over one
-# slab when the sigmoid gates' pre-activations arrive halved; halving is exact in binary floating
-# point, so PRESCALE is folded into the weights and costs nothing a step.
-PRESCALE = np.array([0.5, 0.5, 1.0, 0.5])  # i, f, g, o
+# The fast form of (2)-(8). σ(z) = (1 + tanh(z/2))/2 makes all four gates one tanh over one slab if
+# the sigmoid gates come halved and side by side, in the order o, i, f, g. Halving is exact in binary
+# floating point, so PRESCALE is folded into the weights and costs nothing a step.
+FAST_ORDER = [3, 0, 1, 2]  # o, i, f, g by their places in i, f, g, o
+PRESCALE = np.array([0.5, 0.5, 0.5, 1.0])
+HALF = np.array(0.5, np.float32)  # an array, because NumPy would convert a number at every call
 
 
-def gates_forward_inplace(a: Array, c_prev: Array, c: Array, tanh_c: Array, h: Array) -> None:
+def gates_forward_inplace(a: Array, terms: Array, c: Array, tanh_c: Array, h: Array) -> None:
     """Compute (2)-(8) without a temporary; a test holds it equal to :func:`gates_forward`.
 
-    ``a (4, ...)`` holds PRESCALE ⊙ the pre-activations and is turned into i, f, g, o;
-    ``c``, ``tanh_c`` and ``h`` are written.
+    ``a (5, ...)`` holds PRESCALE ⊙ the pre-activations in FAST_ORDER, which become o, i, f, g, and
+    behind them c_prev, so that one call makes both terms of (6): written and kept, in ``terms``
+    ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too.
     """
-    np.tanh(a, out=a)  # (4)
-    for sigmoids in (a[:2], a[3]):  # (2), (3), (5)
-        np.multiply(sigmoids, 0.5, out=sigmoids)
-        np.add(sigmoids, 0.5, out=sigmoids)
-    i, f, g, o = a
-    np.multiply(i, g, out=tanh_c)
-    np.multiply(f, c_prev, out=c)
-    np.add(c, tanh_c, out=c)  # (6)
+    slab, sigmoids = a[:4], a[:3]
+    np.tanh(slab, out=slab)  # (4)
+    np.multiply(sigmoids, HALF, out=sigmoids)
+    np.add(sigmoids, HALF, out=sigmoids)  # (2), (3), (5)
+    np.multiply(a[1:3], a[3:], out=terms)  # i ⊙ g, f ⊙ c_prev
+    np.add(terms[0], terms[1], out=c)  # (6)
     np.tanh(c, out=tanh_c)  # (7)
-    np.multiply(o, tanh_c, out=h)  # (8)
+    np.multiply(a[0], tanh_c, out=h)  # (8)

@@ -20,7 +20,6 @@ from .checks import check_array, check_pair, check_size, generator, load_arrays
 from .gates import Array
 from .layout import Layout, leading_axes
 from .schedule import Keep, Plan, Tape, layer_backward, layer_forward, plan_cuts
-from .sequence import stack_weights
 
 __all__ = ["LSTM", "LSTMCache"]
 
@@ -218,7 +217,7 @@ class LSTM:
             for direction in range(self.directions):
                 k = layer * self.directions + direction
                 out, (h, c), tape = layer_forward(
-                    stack_weights(**self._cell_params(layer, direction)),
+                    list(self._cell_params(layer, direction).values()),
                     layout.flip(x) if direction else x,
                     (h_0[k].T, c_0[k].T),
                     plan,
@@ -284,7 +283,7 @@ class LSTM:
                     part = dout[:, :, direction * hidden : (direction + 1) * hidden]
                     part = layout.flip(part) if direction else part
                 dx, (dh, dc), dstacked = layer_backward(
-                    stack_weights(**self._cell_params(layer, direction)),
+                    list(self._cell_params(layer, direction).values()),
                     tapes[k],
                     part,
                     (dh_n[k].T, dc_n[k].T),

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from .gates import Array
-from .sequence import Saved, Weights, chunk_backward, chunk_forward
+from .sequence import Saved, chunk_backward, chunk_forward, stack_weights
 
 __all__ = ["Cut", "Keep", "Plan", "Tape", "layer_backward", "layer_forward", "plan_cuts"]
 
@@ -36,6 +36,7 @@ class Cut(NamedTuple):
     n1: int
 
 
+Params = Sequence[Array]  # weight_ih (4H, D), weight_hh (4H, H) and, with bias, bias_ih, bias_hh
 Plan = list[list[Cut]]  # segments of cuts; a segment is recomputed as a whole under checkpointing
 
 
@@ -79,7 +80,7 @@ def plan_cuts(lengths: Sequence[int], hidden: int, checkpoint_every: int | None 
 
 
 def _run(
-    weights: Weights,
+    stacked: Array,
     x: Array,
     h: Array,
     c: Array,
@@ -92,7 +93,7 @@ def _run(
     for t0, t1, n0, n1 in segment:
         block_out = None if out is None else out[t0:t1, n0:n1]
         h[:, n0:n1], c[:, n0:n1], saved = chunk_forward(
-            weights, x[t0:t1, n0:n1], h[:, n0:n1], c[:, n0:n1], block_out, save
+            stacked, x[t0:t1, n0:n1], h[:, n0:n1], c[:, n0:n1], block_out, save
         )
         if saved is not None:
             tape.append(saved)
@@ -100,7 +101,7 @@ def _run(
 
 
 def layer_forward(
-    weights: Weights,
+    params: Params,
     x: Array,
     state: tuple[Array, Array],
     plan: Plan,
@@ -114,7 +115,8 @@ def layer_forward(
     Returns out ``(T, N, H)``, 0 at steps that no cut covers; the state after each row's last step,
     ``(H, N)``; and the tape.
     """
-    dtype = np.result_type(weights.stacked, x, *state)
+    stacked = stack_weights(*params)
+    dtype = np.result_type(stacked, x, *state)
     h, c = (np.array(s, dtype, order="C") for s in state)
     out = np.zeros((*x.shape[:2], len(h)), dtype)
     tape = Tape(x, [], [])
@@ -122,13 +124,13 @@ def layer_forward(
         if keep == "starts":
             rows = _rows(segment)
             tape.starts.append((h[:, rows].copy(), c[:, rows].copy()))
-        blocks = _run(weights, x, h, c, segment, out, save=keep == "blocks")
+        blocks = _run(stacked, x, h, c, segment, out, save=keep == "blocks")
         tape.blocks.append(blocks)
     return out, (h, c), tape
 
 
 def layer_backward(
-    weights: Weights,
+    params: Params,
     tape: Tape,
     dout: Array | None,
     dstate: tuple[Array, Array],
@@ -139,21 +141,29 @@ def layer_backward(
     Returns dx ``(T, N, D)``, 0 at steps that no cut covers; the gradient of the initial state,
     ``(H, N)``; and that of the stacked weights, ``(4H, K)``.
     """
-    dtype = np.result_type(weights.stacked, tape.x, *dstate)
+    weight_ih, weight_hh = params[:2]
+    dtype = np.result_type(weight_ih, weight_hh, tape.x, *dstate)
     dh, dc = (np.array(s, dtype, order="C") for s in dstate)
+    weight_hh_t = np.ascontiguousarray(weight_hh.T)
     dx = np.zeros(tape.x.shape, dtype)
-    dstacked = np.zeros(weights.stacked.shape, dtype)
+    dstacked = np.zeros((len(weight_hh), tape.x.shape[2] + 1 + len(dh)), dtype)
     for index in reversed(range(len(plan))):
         segment = plan[index]
         blocks = tape.blocks[index]
         if tape.starts:
             h, c = np.empty_like(dh), np.empty_like(dc)
             h[:, _rows(segment)], c[:, _rows(segment)] = tape.starts[index]
-            blocks = _run(weights, tape.x, h, c, segment, None, save=True)
+            blocks = _run(stack_weights(*params), tape.x, h, c, segment, None, save=True)
         for (t0, t1, n0, n1), saved in zip(reversed(segment), reversed(blocks), strict=True):
             block_dout = None if dout is None else dout[t0:t1, n0:n1]
             dh[:, n0:n1], dc[:, n0:n1], block_dstacked = chunk_backward(
-                weights, saved, block_dout, dh[:, n0:n1], dc[:, n0:n1], dx[t0:t1, n0:n1]
+                weight_ih,
+                weight_hh_t,
+                saved,
+                block_dout,
+                dh[:, n0:n1],
+                dc[:, n0:n1],
+                dx[t0:t1, n0:n1],
             )
             dstacked += block_dstacked
     return dx, (dh, dc), dstacked

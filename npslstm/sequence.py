@@ -16,103 +16,142 @@ weights ``(4H, K)`` with K = D + 1 + H.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from . import gates
-from .gates import GATES, PRESCALE, Array
+from .buffers import borrow
+from .gates import FAST_ORDER, GATES, LOCALS, PRESCALE, Array
 
-__all__ = ["Saved", "Weights", "chunk_backward", "chunk_forward", "stack_weights"]
+__all__ = ["Saved", "chunk_backward", "chunk_forward", "stack_weights"]
 
-
-class Weights(NamedTuple):
-    """One layer's parameters in the kernel's layout, made anew by every call."""
-
-    stacked: Array  # (4H, K), [W_ih  b_ih + b_hh  W_hh], the sigmoid gates' rows halved
-    w_ih: Array  # (4H, D)
-    w_hh_t: Array  # (H, 4H), contiguous
+PIECE_FLOATS = 8 * 1024  # one array of a piece of a block: a dozen of them stay in cache
 
 
 class Saved(NamedTuple):
     """What backward needs of a block: 7 numbers for each step, row and unit, and the input."""
 
     x: Array  # (steps, n, D)
-    h_prev: Array  # (steps, H, n)
-    local: Array  # (6, steps, H, n), equations (9)-(14)
+    h_prev: Array  # (steps, n, H)
+    local: Array  # (steps, 6, H, n), equations (9)-(14)
 
 
 def stack_weights(
     weight_ih: Array, weight_hh: Array, bias_ih: Array | None = None, bias_hh: Array | None = None
-) -> Weights:
-    """Lay out one layer's parameters for the kernel; without bias its column is zero."""
+) -> Array:
+    """Lay out one layer's parameters for :func:`chunk_forward`: [W_ih  b_ih + b_hh  W_hh] (4H, K).
+
+    Rows in FAST_ORDER and scaled by PRESCALE; without bias its column is zero.
+    """
     if bias_ih is None or bias_hh is None:
         bias = np.zeros(len(weight_hh), weight_hh.dtype)
     else:
         bias = bias_ih + bias_hh
     stacked = np.concatenate([weight_ih, bias[:, None], weight_hh], axis=1)
-    stacked.reshape(GATES, -1)[...] *= PRESCALE[:, None]
-    return Weights(stacked, weight_ih, np.ascontiguousarray(weight_hh.T))
+    gate_rows = stacked.reshape(GATES, weight_hh.shape[1], -1)[FAST_ORDER]
+    gate_rows *= PRESCALE[:, None, None]
+    return gate_rows.reshape(stacked.shape)
 
 
-def cut(weight: Array, n: int) -> Array:
-    """View ``weight (m, k)`` as ``(m/r, r, k)`` so that each of the products with (k, n) is small.
+def cut(left: Array, n: int) -> tuple[Callable[..., Array], Array]:
+    """Return a product and the view of ``left (m, k)`` it takes, to multiply by ``(k, n)``.
 
-    OpenBLAS multiplies without first packing its operands when r·k·n <= 10⁶, which for the few
-    columns of one step is 10 to 20 % faster. The choice depends on shapes alone, and the result
-    differs from the whole product by rounding at most.
+    OpenBLAS multiplies without first packing its operands when m·k·n <= 10⁶, which is 10 to 20 %
+    faster where, as here, an operand is used once; so left is viewed as ``(m/r, r, k)`` with r rows
+    small enough, and not much smaller than 16. The choice depends on shapes alone, and the result
+    differs from the plain product by rounding at most.
     """
-    m, k = weight.shape
-    for blocks in range(1, m // 16 + 1):
-        if m % blocks == 0 and m // blocks * k * n <= 1_000_000:
-            return weight.reshape(blocks, m // blocks, k)
-    return weight.reshape(1, m, k)
+    m, k = left.shape
+    for blocks in range(2, m // 16 + 1):
+        if m % blocks == 0 and m // blocks * k * n <= 1_000_000 < m * k * n:
+            return np.matmul, left.reshape(blocks, m // blocks, k)
+    return np.dot, left
+
+
+def pieces(steps: int, floats: int) -> Iterator[slice]:
+    """Cut a block into runs of steps whose arrays, ``floats`` a step, stay in cache together."""
+    length = max(1, PIECE_FLOATS // max(1, floats))
+    return (slice(t, min(t + length, steps)) for t in range(0, steps, length))
 
 
 def chunk_forward(
-    weights: Weights, x: Array, h: Array, c: Array, out: Array | None, save: bool = True
+    stacked: Array, x: Array, h: Array, c: Array, out: Array | None, save: bool = True
 ) -> tuple[Array, Array, Saved | None]:
-    """Run ``steps`` steps from the state (h, c); write h of every step to ``out``.
+    """Run ``steps`` steps from the state (h, c); write h of every step to ``out``, if given.
 
     Returns the state after the last step, and what :func:`chunk_backward` needs if ``save``.
     """
     steps, n, features = x.shape
-    hidden = h.shape[0]
-    dtype = np.result_type(weights.stacked, x, h, c)
-    stacked = cut(weights.stacked, n)
-    # column[t] = [x_t; 1; h_{t-1}]: step t writes its h into column t + 1; row 0 holds the start.
-    column = np.empty((steps + 1, features + 1 + hidden, n), dtype)
+    hidden = len(h)
+    dtype = np.result_type(stacked, x, h, c)
+    # column[t] = x_t, 1, h_{t-1}: step t writes its h into column t + 1. In the same way
+    # act[t] = o, i, f, g, c_{t-1}: step t writes its c into act t + 1.
+    column, act, terms, tanh_c = borrow(
+        dtype,
+        (steps + 1, features + 1 + hidden, n),
+        (steps + 1, GATES + 1, hidden, n),
+        (steps, 2, hidden, n),
+        (steps, hidden, n),
+    )
+    h_all, c_all = column[:, features + 1 :], act[:, GATES]
     column[:-1, :features] = x.transpose(0, 2, 1)
     column[:-1, features] = 1
-    h_all = column[:, features + 1 :]
-    h_all[0] = h
-    cells = np.empty((steps + 1, hidden, n), dtype)
-    cells[0] = c
-    act = np.empty((steps, GATES, hidden, n), dtype)
-    tanh_c = np.empty((steps, hidden, n), dtype)
-    product = act.reshape(steps, *stacked.shape[:2], n)
+    h_all[0], c_all[0] = h, c
+    multiply, stacked = cut(stacked, n)
+    product = act[:, :GATES].reshape(steps + 1, *stacked.shape[:-1], n)
 
-    for t in range(steps):
-        np.matmul(stacked, column[t], out=product[t])  # (1)
-        gates.gates_forward_inplace(act[t], cells[t], cells[t + 1], tanh_c[t], h_all[t + 1])
+    step = gates.gates_forward_inplace
+    for col, a, act_t, terms_t, c_t, tanh_c_t, h_t in zip(
+        column, product, act, terms, c_all[1:], tanh_c, h_all[1:]
+    ):
+        multiply(stacked, col, out=a)  # (1)
+        step(act_t, terms_t, c_t, tanh_c_t, h_t)  # (2)-(8)
 
-    if out is not None:
-        out[...] = h_all[1:].transpose(0, 2, 1)
     saved = None
     if save:
-        i, f, g, o = act.swapaxes(0, 1)
-        local = gates.local_derivatives(i, f, g, o, cells[:-1], tanh_c)
-        saved = Saved(x, h_all[:-1].copy(), local)
-    return h_all[-1], cells[-1], saved
+        h_prev, local = borrow(dtype, (steps, n, hidden), (steps, LOCALS, hidden, n))
+        h_prev[...] = h_all[:-1].transpose(0, 2, 1)
+        for now in pieces(steps, hidden * n):
+            o, i, f, g, _ = act[now].swapaxes(0, 1)
+            written, kept = terms[now].swapaxes(0, 1)
+            gates.local_derivatives(
+                i,
+                f,
+                g,
+                o,
+                kept,
+                written,
+                tanh_c[now],
+                h_all[1:][now],
+                out=local[now].swapaxes(0, 1),
+            )
+        saved = Saved(x, h_prev, local)
+        if out is not None:
+            out[:-1], out[-1] = h_prev[1:], h_all[-1].T
+    elif out is not None:
+        out[...] = h_all[1:].transpose(0, 2, 1)
+    return h_all[-1].copy(), c_all[-1].copy(), saved
 
 
 def chunk_backward(
-    weights: Weights, saved: Saved, dout: Array | None, dh: Array, dc: Array, dx: Array
+    weight_ih: Array,
+    weight_hh_t: Array,
+    saved: Saved,
+    dout: Array | None,
+    dh: Array,
+    dc: Array,
+    dx: Array,
 ) -> tuple[Array, Array, Array]:
     """Run the block backward; write the input's gradient to ``dx``.
 
     Parameters
     ----------
+    weight_ih : ndarray, shape (4H, D)
+    weight_hh_t : ndarray, shape (H, 4H)
+        W_hhᵀ, contiguous.
     dout : ndarray, shape (steps, n, H), or None for zeros
         Gradient of every output of the block.
     dh, dc : ndarray, shape (H, n)
@@ -129,27 +168,32 @@ def chunk_backward(
     """
     x, h_prev, local = saved
     steps, n, features = x.shape
-    hidden = dh.shape[0]
-    dtype = np.result_type(weights.w_ih, local, dh, dc)
-    w_hh_t = cut(weights.w_hh_t, n)
-    d = np.empty((steps, 1 + GATES, hidden, n), dtype)  # dc_prev, da_i, da_f, da_g, da_o
-    da = d[:, 1:].reshape(steps, GATES * hidden, n)
+    hidden = len(dh)
+    dtype = np.result_type(weight_ih, local, dh, dc)
+    d, rows, da_columns = borrow(  # d[t] = dc_prev, da_i, da_f, da_g, da_o, dc
+        dtype,
+        (steps, LOCALS, hidden, n),
+        (steps, n, features + 1 + hidden),
+        (GATES * hidden, steps, n),
+    )
+    da = d[:, 1:5].reshape(steps, GATES * hidden, n)
     dh = dh.astype(dtype)
-    dh_product = dh.reshape(*w_hh_t.shape[:2], n)
-    if dout is not None:
-        dout = np.ascontiguousarray(dout.transpose(0, 2, 1))
+    multiply, weight_hh_t = cut(weight_hh_t, n)
+    dh_product = dh.reshape(*weight_hh_t.shape[:-1], n)
+    douts = repeat(None) if dout is None else np.ascontiguousarray(dout.transpose(0, 2, 1))[::-1]
 
-    for t in reversed(range(steps)):
-        if dout is not None:
-            dh += dout[t]
-        _, dc = gates.gates_backward(local[:, t], dh, dc, out=d[t])  # (15)-(18)
-        np.matmul(w_hh_t, da[t], out=dh_product)  # (19)  dh_prev = da W_hh
+    step = gates.gates_backward
+    for dout_t, local_t, d_t, da_t in zip(douts, local[::-1], d[::-1], da[::-1]):
+        if dout_t is not None:
+            dh += dout_t
+        _, dc = step(local_t, dh, dc, d_t)  # (15)-(18)
+        multiply(weight_hh_t, da_t, out=dh_product)  # (19)  dh_prev = da W_hh
 
-    dx[...] = np.matmul(da.transpose(0, 2, 1), weights.w_ih)  # (19)  dx = da W_ih
-    columns = np.empty((features + 1 + hidden, steps, n), dtype)
-    columns[:features] = x.transpose(2, 0, 1)
-    columns[features] = 1
-    columns[features + 1 :] = h_prev.swapaxes(0, 1)
-    da_columns = da.swapaxes(0, 1).reshape(GATES * hidden, steps * n)
-    dstacked = da_columns @ columns.reshape(-1, steps * n).T  # (19)  dW_ih, db, dW_hh += …
-    return dh, dc, dstacked
+    np.matmul(da.transpose(0, 2, 1), weight_ih, out=dx)  # (19)  dx = da W_ih
+    rows[:, :, :features] = x
+    rows[:, :, features] = 1
+    rows[:, :, features + 1 :] = h_prev
+    da_columns[...] = da.swapaxes(0, 1)
+    multiply, da_cut = cut(da_columns.reshape(-1, steps * n), rows.shape[2])
+    dstacked = multiply(da_cut, rows.reshape(steps * n, -1))  # (19)  dW_ih, db, dW_hh += …
+    return dh, dc.copy(), dstacked.reshape(GATES * hidden, -1)
