@@ -73,8 +73,8 @@ def save(fig, path) -> None:
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".") or "png"
     buffer = io.BytesIO()
-    no_date = {"Software": None} if kind == "png" else {"Date": None}
-    fig.savefig(buffer, format=kind, dpi=DPI, metadata=no_date)
+    undated = {"png": {"Software": None}, "svg": {"Date": None}}.get(kind)
+    fig.savefig(buffer, format=kind, dpi=DPI, metadata=undated)
     if kind == "png":
         from PIL import Image  # comes with matplotlib
 
