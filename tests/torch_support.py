@@ -1,0 +1,15 @@
+"""The fixture ``torch``: the module, or a skip that says why, or under --torch a failure."""
+
+import pytest
+
+from npslstm.torch_parity import import_torch
+
+
+@pytest.fixture(scope="session")
+def torch(request):
+    try:
+        return import_torch()
+    except ModuleNotFoundError as error:
+        if request.config.getoption("--torch"):
+            raise
+        pytest.skip(str(error))
