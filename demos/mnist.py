@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 import mnist_torch
-import numpy as np
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import load_checkpoint, save_checkpoint
@@ -322,6 +321,7 @@ class Interrupt:
         signal.signal(signal.SIGINT, self.before)
 
     def request(self, *_: object) -> None:
+        """Note the first Ctrl-C, and leave the next one to Python."""
         self.requested = True
         signal.signal(signal.SIGINT, self.before)
 

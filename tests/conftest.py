@@ -26,6 +26,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--torch", action="store_true", help="a parity test that cannot import torch is an error"
     )
+    parser.addoption(
+        "--torchvision", action="store_true", help="likewise for torchvision and its tests"
+    )
 
 
 def pytest_collection_modifyitems(config, items):
@@ -34,3 +37,13 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """State the worst errors that the comparisons of ``compare.py`` have seen."""
+    import compare
+
+    if compare.worst:
+        terminalreporter.section("worst norm-wise errors seen")
+        for what, error in sorted(compare.worst.items()):
+            terminalreporter.write_line(f"{error:9.1e}  {what}")

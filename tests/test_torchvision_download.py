@@ -25,8 +25,12 @@ pytestmark = [
 
 
 @pytest.fixture
-def vision():
-    yield pytest.importorskip("torchvision")
+def vision(request):
+    if request.config.getoption("--torchvision"):
+        import torchvision  # an error where it is missing
+    else:
+        torchvision = pytest.importorskip("torchvision")
+    yield torchvision
     gc.collect()  # those sockets are to be closed here, not in a test that makes a warning an error
 
 
