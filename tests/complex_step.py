@@ -10,11 +10,14 @@ def directional(function, array, direction):
     return np.imag(function(array + 1j * STEP * direction)) / STEP
 
 
-def assert_gradient(function, array, gradient, rng, tolerance=1e-13):
-    """Hold ``gradient`` to a few random directions, each over the whole array."""
+def assert_gradient(function, array, gradient, rng, size=None):
+    """Hold ``gradient`` to 1e-13 in a few random directions, each over the whole array.
+
+    Relative to ``size``, that of the numbers whose sum or difference an element of the gradient is;
+    they may cancel. By default the element's own.
+    """
     for _ in range(3):
         direction = rng.normal(size=array.shape)
-        # Relative to the size of the terms of Σ gradient · direction, which may cancel.
-        scale = np.abs(gradient * direction).sum() or 1.0
+        scale = (np.abs(gradient if size is None else size) * np.abs(direction)).sum() or 1.0
         found, expected = (gradient * direction).sum(), directional(function, array, direction)
-        assert abs(found - expected) <= tolerance * scale, (found, expected)
+        assert abs(found - expected) <= 1e-13 * scale, (found, expected)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from npslstm import Linear
 
-LEADING = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+LEADING = st.sampled_from([(), (1,), (5,), (3, 4), (2, 3, 2), (0,), (3, 0)])
 SIZES = st.integers(1, 5)
 SEEDS = st.integers(0, 2**32 - 1)
 
