@@ -134,7 +134,7 @@ def mean_squared_error(
     if difference.size == 0:
         return difference.dtype.type(0), dprediction
     dprediction[counted] = 2 * difference / difference.size  # (M2)
-    return np.square(difference).sum() / difference.size, dprediction  # (M1); not |·|²: analytic
+    return (np.square(difference) / difference.size).sum(), dprediction  # (M1); not |·|²: analytic
 
 
 def _counted_rows(mask: ArrayLike | None, shape: tuple[int, ...]) -> Array:

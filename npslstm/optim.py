@@ -66,7 +66,7 @@ def clip_grad_norm(
         norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in grads.values()))
     scale = max_norm / (norm + 1e-6)
     if scale < 1 and math.isfinite(norm):
-        grads = {name: g * scale for name, g in grads.items()}
+        grads = {name: g * g.dtype.type(scale) for name, g in grads.items()}
     return grads, norm
 
 
