@@ -8,8 +8,10 @@ from npslstm.torch_parity import import_torch
 @pytest.fixture(scope="session")
 def torch(request):
     try:
-        return import_torch()
+        torch = import_torch()
     except ModuleNotFoundError as error:
         if request.config.getoption("--torch"):
             raise
         pytest.skip(str(error))
+    torch.set_num_threads(1)  # the problems are tiny: several would only wait for one another
+    return torch
