@@ -16,6 +16,8 @@ Jozefowicz et al. 2015).
 
 from __future__ import annotations
 
+import threads  # isort: skip  # noqa: F401  (before NumPy)
+
 import argparse
 
 import numpy as np

@@ -34,7 +34,7 @@ STYLE = {
     "axes.axisbelow": True,
     "grid.color": "#E0E0E0",
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
     "lines.linewidth": 1.6,
     "image.cmap": "cividis",  # made for every colour vision, too
 }

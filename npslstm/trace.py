@@ -15,7 +15,7 @@ import numpy as np
 
 from . import gates
 from .checks import Array, check_array, check_pair
-from .gates import GATES, LocalDerivatives
+from .gates import GATES
 from .layout import Layout
 from .lstm import LSTM, LSTMCache
 from .model import LSTMModel, ModelCache
@@ -152,11 +152,12 @@ class _Run:
         dx = np.zeros((*dout.shape[:2], weight_ih.shape[1]), dtype)
         for t in reversed(range(len(self.running))):
             n = self.running[t]
-            local = self.local[:, t, :n]
             dh[:n] += dout[t, :n]
-            dc_t = dc[:n] + dh[:n] * LocalDerivatives(*local).dh_dc  # (15)
-            da, dc[:n] = gates.gates_backward(local, dh[:n], dc[:n])  # (16)-(18)
-            self.gradients[:, t, :n] = dh[:n], dc_t, *da
+            step = np.empty((6, n, dh.shape[1]), dtype)  # dc_prev, da_i, da_f, da_g, da_o, dc
+            da, dc[:n] = gates.gates_backward(
+                self.local[:, t, :n], dh[:n], dc[:n], step
+            )  # (15)-(18)
+            self.gradients[:, t, :n] = dh[:n], step[5], *da
             da = np.moveaxis(da, 0, 1).reshape(n, GATES * dh.shape[1])
             dh[:n], dx[t, :n] = da @ weight_hh, da @ weight_ih  # (19)
         return self.turned(dx)
