@@ -279,6 +279,8 @@ def check_like(what: str, arrays: Mapping[str, Array], like: Mapping[str, Array]
         raise ValueError(f"{what}: missing {sorted(missing)}, unknown {sorted(unknown)}")
     for name, expected in like.items():
         given = arrays[name]
+        if not isinstance(given, np.ndarray | np.generic):
+            raise TypeError(f"{what}: expected {name} as an array, given {type(given).__name__}")
         if given.dtype != expected.dtype:
             raise TypeError(f"{what}: expected {name} of {expected.dtype}, given {given.dtype}")
         if given.shape != expected.shape:

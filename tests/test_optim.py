@@ -133,6 +133,7 @@ def without(arrays, name):
         (lambda g: without(g, "bias"), ValueError, ["grads", "missing ['bias']"]),
         (lambda g: g | {"more": g["bias"]}, ValueError, ["grads", "unknown ['more']"]),
         (lambda g: g | {"bias": np.zeros(3)}, ValueError, ["grads", "bias", "(4,)", "(3,)"]),
+        (lambda g: g | {"bias": [0.0] * 4}, TypeError, ["grads", "bias", "array", "list"]),
         (lambda g: g | {"bias": np.zeros(4, "f4")}, TypeError, ["bias", "float64", "float32"]),
     ],
 )
