@@ -12,6 +12,7 @@ import itertools
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,11 +41,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--parity-steps",
-        type=int,
+        type=_count,
         default=100,
         metavar="N",
         help="train both side by side for N steps first (default: %(default)s)",
     )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected at least 0, given {number}")
+    return number
 
 
 def start(device: str | None, seed: int) -> Any:
@@ -116,10 +124,18 @@ def train(
 
 
 def _records(taken: list[StepRecord], rest: Iterator[StepRecord]) -> Iterator[StepRecord]:
+    """Yield all, say how long the rest took, and leave what follows to the first process."""
     yield from taken
-    yield from rest
+    steps, began = 0, time.perf_counter()
+    for record in rest:
+        steps += 1
+        yield record
+    if steps:
+        seconds = time.perf_counter() - began
+        epoch = seconds / steps * record.steps_per_epoch
+        print(f"PyTorch alone: {steps} steps in {seconds:.1f} s, {epoch:.2f} s an epoch")
     if processes()[0] > 0:
-        sys.exit()  # the first process evaluates, prints and draws
+        sys.exit()  # the first one evaluates, prints and draws
 
 
 def versions(device: Any) -> str:
