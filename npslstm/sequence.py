@@ -16,14 +16,13 @@ weights ``(4H, K)`` with K = D + 1 + H.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import repeat
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import gates
-from .buffers import borrow
+from .buffers import borrow, workspace
 from .gates import FAST_ORDER, GATES, LOCALS, PRESCALE, Array
 
 __all__ = ["Saved", "chunk_backward", "chunk_forward", "stack_weights"]
@@ -56,25 +55,52 @@ def stack_weights(
     return gate_rows.reshape(stacked.shape)
 
 
-def cut(left: Array, n: int) -> tuple[Callable[..., Array], Array]:
-    """Return a product and the view of ``left (m, k)`` it takes, to multiply by ``(k, n)``.
+def cut(m: int, k: int, n: int) -> tuple[int, ...]:
+    """Return the shape to give a matrix (m, k), or its product, before it meets one of (k, n).
 
     OpenBLAS multiplies without first packing its operands when m·k·n <= 10⁶, which is 10 to 20 %
-    faster where, as here, an operand is used once; so left is viewed as ``(m/r, r, k)`` with r rows
-    small enough, and not much smaller than 16. The choice depends on shapes alone, and the result
-    differs from the plain product by rounding at most.
+    faster where, as here, an operand is used once; so the left matrix is viewed as
+    ``(m/r, r, k)``, with r rows small enough and no fewer than 16. The choice depends on shapes
+    alone, and the result differs from the plain product by rounding at most.
     """
-    m, k = left.shape
     for blocks in range(2, m // 16 + 1):
         if m % blocks == 0 and m // blocks * k * n <= 1_000_000 < m * k * n:
-            return np.matmul, left.reshape(blocks, m // blocks, k)
-    return np.dot, left
+            return blocks, m // blocks
+    return (m,)
 
 
-def pieces(steps: int, floats: int) -> Iterator[slice]:
-    """Cut a block into runs of steps whose arrays, ``floats`` a step, stay in cache together."""
-    length = max(1, PIECE_FLOATS // max(1, floats))
-    return (slice(t, min(t + length, steps)) for t in range(0, steps, length))
+def multiplier(rows: tuple[int, ...]) -> Callable[..., Array]:
+    """Return the product for a left matrix whose rows were cut so; np.dot has less to decide."""
+    return np.dot if len(rows) == 1 else np.matmul
+
+
+class ForwardScratch:
+    """Memory of a block's forward pass, and its views step by step."""
+
+    def __init__(self, steps: int, n: int, features: int, hidden: int, dtype: Any) -> None:
+        # column[t] = x_t, 1, h_{t-1}: step t writes its h into column t + 1. In the same way
+        # act[t] = o, i, f, g, c_{t-1}: step t writes its c into act t + 1.
+        self.column = np.empty((steps + 1, features + 1 + hidden, n), dtype)
+        self.column[:, features] = 1
+        self.act = np.empty((steps + 1, GATES + 1, hidden, n), dtype)
+        self.terms = np.empty((steps, 2, hidden, n), dtype)
+        self.tanh_c = np.empty((steps, hidden, n), dtype)
+        self.h = self.column[:, features + 1 :]
+        self.c = self.act[:, GATES]
+        self.cut = cut(GATES * hidden, features + 1 + hidden, n)
+        product = self.act[:, :GATES].reshape(steps + 1, *self.cut, n)
+        self.steps = list(
+            zip(
+                self.column[:-1],
+                product[:-1],
+                self.act[:-1],
+                self.terms,
+                self.c[1:],
+                self.tanh_c,
+                self.h[1:],
+                strict=True,
+            )
+        )
 
 
 def chunk_forward(
@@ -87,53 +113,57 @@ def chunk_forward(
     steps, n, features = x.shape
     hidden = len(h)
     dtype = np.result_type(stacked, x, h, c)
-    # column[t] = x_t, 1, h_{t-1}: step t writes its h into column t + 1. In the same way
-    # act[t] = o, i, f, g, c_{t-1}: step t writes its c into act t + 1.
-    column, act, terms, tanh_c = borrow(
-        dtype,
-        (steps + 1, features + 1 + hidden, n),
-        (steps + 1, GATES + 1, hidden, n),
-        (steps, 2, hidden, n),
-        (steps, hidden, n),
-    )
-    h_all, c_all = column[:, features + 1 :], act[:, GATES]
-    column[:-1, :features] = x.transpose(0, 2, 1)
-    column[:-1, features] = 1
-    h_all[0], c_all[0] = h, c
-    multiply, stacked = cut(stacked, n)
-    product = act[:, :GATES].reshape(steps + 1, *stacked.shape[:-1], n)
+    with workspace(ForwardScratch, steps, n, features, hidden, dtype) as work:
+        work.column[:-1, :features] = x.transpose(0, 2, 1)
+        work.h[0], work.c[0] = h, c
+        weights, multiply = stacked.reshape(*work.cut, -1), multiplier(work.cut)
 
-    step = gates.gates_forward_inplace
-    for col, a, act_t, terms_t, c_t, tanh_c_t, h_t in zip(
-        column, product, act, terms, c_all[1:], tanh_c, h_all[1:]
-    ):
-        multiply(stacked, col, out=a)  # (1)
-        step(act_t, terms_t, c_t, tanh_c_t, h_t)  # (2)-(8)
+        step = gates.gates_forward_inplace
+        for column, product, act, terms, c_t, tanh_c, h_t in work.steps:
+            multiply(weights, column, product)  # (1)
+            step(act, terms, c_t, tanh_c, h_t)  # (2)-(8)
 
-    saved = None
-    if save:
-        h_prev, local = borrow(dtype, (steps, n, hidden), (steps, LOCALS, hidden, n))
-        h_prev[...] = h_all[:-1].transpose(0, 2, 1)
-        for now in pieces(steps, hidden * n):
-            o, i, f, g, _ = act[now].swapaxes(0, 1)
-            written, kept = terms[now].swapaxes(0, 1)
-            gates.local_derivatives(
-                i,
-                f,
-                g,
-                o,
-                kept,
-                written,
-                tanh_c[now],
-                h_all[1:][now],
-                out=local[now].swapaxes(0, 1),
-            )
-        saved = Saved(x, h_prev, local)
-        if out is not None:
-            out[:-1], out[-1] = h_prev[1:], h_all[-1].T
-    elif out is not None:
-        out[...] = h_all[1:].transpose(0, 2, 1)
-    return h_all[-1].copy(), c_all[-1].copy(), saved
+        saved = None
+        if save:
+            h_prev, local = borrow(dtype, (steps, n, hidden), (steps, LOCALS, hidden, n))
+            h_prev[...] = work.h[:-1].transpose(0, 2, 1)
+            if out is not None:
+                out[:-1], out[-1] = h_prev[1:], work.h[-1].T
+            save_local_derivatives(work, local)
+            saved = Saved(x, h_prev, local)
+        elif out is not None:
+            out[...] = work.h[1:].transpose(0, 2, 1)
+        return work.h[-1].copy(), work.c[-1].copy(), saved
+
+
+def save_local_derivatives(work: ForwardScratch, local: Array) -> None:
+    """Compute (9)-(14) of a block, a few steps at once, whose arrays stay in cache together."""
+    steps, _, hidden, n = local.shape
+    length = max(1, PIECE_FLOATS // (hidden * n))
+    for t in range(0, steps, length):
+        now = slice(t, min(t + length, steps))
+        o, i, f, g, _ = work.act[now].swapaxes(0, 1)
+        written, kept = work.terms[now].swapaxes(0, 1)
+        h, tanh_c = work.h[1:][now], work.tanh_c[now]
+        gates.local_derivatives(i, f, g, o, kept, written, tanh_c, h, out=local[now].swapaxes(0, 1))
+
+
+class BackwardScratch:
+    """Memory of a block's backward pass, and its views step by step, the last step first."""
+
+    def __init__(self, steps: int, n: int, features: int, hidden: int, dtype: Any) -> None:
+        self.d = np.empty((steps, LOCALS, hidden, n), dtype)  # dc_prev, da_i, …, da_o, dc
+        self.da = self.d[:, 1:5].reshape(steps, GATES * hidden, n)
+        self.dout = np.empty((steps, hidden, n), dtype)
+        self.dh = np.empty((hidden, n), dtype)
+        self.cut = cut(hidden, GATES * hidden, n)
+        self.product = self.dh.reshape(*self.cut, n)
+        self.steps = list(zip(self.dout[::-1], self.d[::-1], self.da[::-1], strict=True))
+        # For the weight gradient: da of all steps side by side, and rows x_t, 1, h_{t-1}.
+        self.da_columns = np.empty((GATES * hidden, steps, n), dtype)
+        self.rows = np.empty((steps * n, features + 1 + hidden), dtype)
+        self.rows[:, features] = 1
+        self.cut_da = cut(GATES * hidden, *self.rows.shape)
 
 
 def chunk_backward(
@@ -170,30 +200,23 @@ def chunk_backward(
     steps, n, features = x.shape
     hidden = len(dh)
     dtype = np.result_type(weight_ih, local, dh, dc)
-    d, rows, da_columns = borrow(  # d[t] = dc_prev, da_i, da_f, da_g, da_o, dc
-        dtype,
-        (steps, LOCALS, hidden, n),
-        (steps, n, features + 1 + hidden),
-        (GATES * hidden, steps, n),
-    )
-    da = d[:, 1:5].reshape(steps, GATES * hidden, n)
-    dh = dh.astype(dtype)
-    multiply, weight_hh_t = cut(weight_hh_t, n)
-    dh_product = dh.reshape(*weight_hh_t.shape[:-1], n)
-    douts = repeat(None) if dout is None else np.ascontiguousarray(dout.transpose(0, 2, 1))[::-1]
+    with workspace(BackwardScratch, steps, n, features, hidden, dtype) as work:
+        work.dh[...] = dh
+        if dout is not None:
+            work.dout[...] = dout.transpose(0, 2, 1)
+        weights, multiply = weight_hh_t.reshape(*work.cut, -1), multiplier(work.cut)
 
-    step = gates.gates_backward
-    for dout_t, local_t, d_t, da_t in zip(douts, local[::-1], d[::-1], da[::-1]):
-        if dout_t is not None:
-            dh += dout_t
-        _, dc = step(local_t, dh, dc, d_t)  # (15)-(18)
-        multiply(weight_hh_t, da_t, out=dh_product)  # (19)  dh_prev = da W_hh
+        step, dh = gates.gates_backward, work.dh
+        for (dout_t, d, da), local_t in zip(work.steps, local[::-1], strict=True):
+            if dout is not None:
+                np.add(dh, dout_t, dh)
+            _, dc = step(local_t, dh, dc, d)  # (15)-(18)
+            multiply(weights, da, work.product)  # (19)  dh_prev = da W_hh, in place of dh
 
-    np.matmul(da.transpose(0, 2, 1), weight_ih, out=dx)  # (19)  dx = da W_ih
-    rows[:, :, :features] = x
-    rows[:, :, features] = 1
-    rows[:, :, features + 1 :] = h_prev
-    da_columns[...] = da.swapaxes(0, 1)
-    multiply, da_cut = cut(da_columns.reshape(-1, steps * n), rows.shape[2])
-    dstacked = multiply(da_cut, rows.reshape(steps * n, -1))  # (19)  dW_ih, db, dW_hh += …
-    return dh, dc.copy(), dstacked.reshape(GATES * hidden, -1)
+        np.matmul(work.da.transpose(0, 2, 1), weight_ih, out=dx)  # (19)  dx = da W_ih
+        rows = work.rows.reshape(steps, n, -1)
+        rows[:, :, :features], rows[:, :, features + 1 :] = x, h_prev
+        work.da_columns[...] = work.da.swapaxes(0, 1)
+        da_columns = work.da_columns.reshape(*work.cut_da, -1)
+        dstacked = multiplier(work.cut_da)(da_columns, work.rows)  # (19)  dW_ih, db, dW_hh += …
+        return dh.copy(), dc.copy(), dstacked.reshape(GATES * hidden, -1)
