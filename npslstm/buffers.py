@@ -2,8 +2,12 @@
 
 An LSTM's training step writes megabytes and drops them. The allocator returns them to the system
 and takes new pages for the next step, which the system must map and clear: measured, a quarter
-of the step's time. Here a block comes back when the last array on it is gone, whoever held it,
-and is lent again only then; so nothing that somebody still holds can change under them.
+of the step's time.
+
+``borrow`` is for what leaves the function that asks for it: a block comes back when the last array
+on it is gone, whoever held it, and is lent again only then; so nothing that somebody still holds
+can change under them. ``workspace`` is for what does not: scratch with all its views, made once a
+shape.
 """
 
 from __future__ import annotations
@@ -12,13 +16,19 @@ import math
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .gates import Array
 
-__all__ = ["borrow"]
+__all__ = ["borrow", "workspace"]
+
+Work = TypeVar("Work")
 
 _lock = threading.Lock()
 _free: dict[int, list[memoryview]] = {}  # by size in bytes, the least recently lent size first
@@ -74,3 +84,21 @@ def _lend(size: int) -> memoryview:
             else:
                 del _free[oldest]
         return block
+
+
+@contextmanager
+def workspace(make: Callable[..., Work], *shape: Any) -> Iterator[Work]:
+    """Lend a ``make(*shape)`` that nobody else has, for the ``with`` block and no longer."""
+    shelf = _shelf(make, *shape)
+    try:
+        work = shelf.pop()
+    except IndexError:
+        work = make(*shape)
+    yield work
+    shelf.append(work)
+
+
+@lru_cache(maxsize=16)
+def _shelf(make: Callable[..., Work], *shape: Any) -> list[Work]:
+    """Return the list of free workspaces of a shape; shapes long unused are forgotten."""
+    return []

@@ -172,15 +172,15 @@ def gates_backward(
     if out is None:
         out = np.empty(local.shape, np.result_type(local, dh, dc_in))
     dc = out[5]
-    np.multiply(dh, local[4:], out=out[4:])  # (16)  da_o = dh ⊙ ∂h/∂a_o,  and dh ⊙ ∂h/∂c
-    np.add(dc, dc_in, out=dc)  # (15)  dc = dc_in + dh ⊙ ∂h/∂c
-    np.multiply(dc, local[:4], out=out[:4])  # (18), (17)  dc_prev, da_i, da_f, da_g = dc ⊙ …
+    np.multiply(dh, local[4:], out[4:])  # (16)  da_o = dh ⊙ ∂h/∂a_o,  and dh ⊙ ∂h/∂c
+    np.add(dc, dc_in, dc)  # (15)  dc = dc_in + dh ⊙ ∂h/∂c
+    np.multiply(dc, local[:4], out[:4])  # (18), (17)  dc_prev, da_i, da_f, da_g = dc ⊙ …
     return out[1:5], out[0]
 
 
 # The fast form of (2)-(8). σ(z) = (1 + tanh(z/2))/2 makes all four gates one tanh over one slab if
-# the sigmoid gates come halved and side by side, in the order o, i, f, g. Halving is exact in binary
-# floating point, so PRESCALE is folded into the weights and costs nothing a step.
+# the sigmoid gates come halved and side by side, in the order o, i, f, g. Halving is exact in
+# binary floating point, so PRESCALE is folded into the weights and costs nothing a step.
 FAST_ORDER = [3, 0, 1, 2]  # o, i, f, g by their places in i, f, g, o
 PRESCALE = np.array([0.5, 0.5, 0.5, 1.0])
 HALF = np.array(0.5, np.float32)  # an array, because NumPy would convert a number at every call
@@ -194,10 +194,10 @@ def gates_forward_inplace(a: Array, terms: Array, c: Array, tanh_c: Array, h: Ar
     ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too.
     """
     slab, sigmoids = a[:4], a[:3]
-    np.tanh(slab, out=slab)  # (4)
-    np.multiply(sigmoids, HALF, out=sigmoids)
-    np.add(sigmoids, HALF, out=sigmoids)  # (2), (3), (5)
-    np.multiply(a[1:3], a[3:], out=terms)  # i ⊙ g, f ⊙ c_prev
-    np.add(terms[0], terms[1], out=c)  # (6)
-    np.tanh(c, out=tanh_c)  # (7)
-    np.multiply(a[0], tanh_c, out=h)  # (8)
+    np.tanh(slab, slab)  # (4)
+    np.multiply(sigmoids, HALF, sigmoids)
+    np.add(sigmoids, HALF, sigmoids)  # (2), (3), (5)
+    np.multiply(a[1:3], a[3:], terms)  # i ⊙ g, f ⊙ c_prev
+    np.add(terms[0], terms[1], c)  # (6)
+    np.tanh(c, tanh_c)  # (7)
+    np.multiply(a[0], tanh_c, h)  # (8)
