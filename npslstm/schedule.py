@@ -142,7 +142,8 @@ def layer_backward(
     ``(H, N)``; and that of the stacked weights, ``(4H, K)``.
     """
     weight_ih, weight_hh = params[:2]
-    dtype = np.result_type(weight_ih, weight_hh, tape.x, *dstate)
+    douts = [] if dout is None else [dout]
+    dtype = np.result_type(weight_ih, weight_hh, tape.x, *dstate, *douts)
     dh, dc = (np.array(s, dtype, order="C") for s in dstate)
     weight_hh_t = np.ascontiguousarray(weight_hh.T)
     dx = np.zeros(tape.x.shape, dtype)
