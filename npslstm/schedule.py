@@ -13,7 +13,7 @@ Shapes: x ``(T, N, D)``, out ``(T, N, H)``, states ``(H, N)`` (features first).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -118,7 +118,7 @@ def layer_forward(
     stacked = stack_weights(*params)
     dtype = np.result_type(stacked, x, *state)
     h, c = (np.array(s, dtype, order="C") for s in state)
-    out = np.zeros((*x.shape[:2], len(h)), dtype)
+    out = _blank((*x.shape[:2], len(h)), dtype, plan)
     tape = Tape(x, [], [])
     for segment in plan:
         if keep == "starts":
@@ -146,7 +146,7 @@ def layer_backward(
     dtype = np.result_type(weight_ih, weight_hh, tape.x, *dstate, *douts)
     dh, dc = (np.array(s, dtype, order="C") for s in dstate)
     weight_hh_t = np.ascontiguousarray(weight_hh.T)
-    dx = np.zeros(tape.x.shape, dtype)
+    dx = _blank(tape.x.shape, dtype, plan)
     dstacked = np.zeros((len(weight_hh), tape.x.shape[2] + 1 + len(dh)), dtype)
     for index in reversed(range(len(plan))):
         segment = plan[index]
@@ -168,6 +168,12 @@ def layer_backward(
             )
             dstacked += block_dstacked
     return dx, (dh, dc), dstacked
+
+
+def _blank(shape: tuple[int, ...], dtype: Any, plan: Plan) -> Array:
+    """Return an array for what the cuts will write, with zeros where they leave any out."""
+    covered = sum((cut.t1 - cut.t0) * (cut.n1 - cut.n0) for segment in plan for cut in segment)
+    return np.empty(shape, dtype) if covered == shape[0] * shape[1] else np.zeros(shape, dtype)
 
 
 def _rows(segment: list[Cut]) -> slice:
