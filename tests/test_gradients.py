@@ -1,0 +1,178 @@
+"""Every gradient of cell, LSTM and model, over every combination of options.
+
+For analytic F and a real direction v, Im F(z + i·s·v)/s is the directional derivative with no
+subtraction in it, so with s = 10⁻³⁰ it is as accurate as F itself (Squire & Trapp 1998).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from compare import assert_close, assert_same_bits, assert_small, norm, norms
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import every_kind
+
+STEP = 1e-30
+
+
+def jvp(problem, directions):
+    """J v: the derivative of every output when these inputs move along these directions."""
+    moved = {n: problem.inputs[n] + 1j * STEP * v for n, v in directions.items()}
+    return {n: out.imag / STEP for n, out in problem.change(moved).outputs().items()}
+
+
+def inner(u, v):
+    """⟨u, v⟩ over all arrays of two dictionaries."""
+    return sum(np.vdot(u[n], v[n]) for n in v)
+
+
+def random_like(arrays, seed):
+    rng = np.random.default_rng(seed)
+    return {n: rng.standard_normal(a.shape) for n, a in arrays.items()}
+
+
+@every_kind
+@given(data=st.data())
+def test_each_array_equals_the_complex_step(cases, data):
+    """Along a random direction v of each array by itself, ⟨g, v⟩ = ⟨u, J v⟩.
+
+    The entries of v have variance 1, so an error e of g shows as |⟨e, v⟩|, on average ‖e‖.
+    """
+    problem = data.draw(cases()).problem()
+    u, gradients = problem.upstream, problem.gradients()
+    for name, v in random_like(gradients, seed=1).items():
+        error = abs(np.vdot(gradients[name], v) - inner(u, jvp(problem, {name: v})))
+        size = norm(gradients[name])
+        assert_small("each array = complex step", name, error, size, 1e-12, norms(u))
+
+
+@every_kind
+@given(data=st.data())
+def test_each_entry_equals_the_complex_step(cases, data):
+    """One forward an entry, so the sizes are small."""
+    few, small = st.integers(0, 2), st.integers(1, 2)
+    case = data.draw(cases(T=st.integers(0, 3), N=few | st.none(), D=small, H=small, K=small))
+    problem = case.problem()
+    expected = {n: np.zeros(a.shape) for n, a in problem.inputs.items()}
+    for name, gradient in expected.items():
+        for index in np.ndindex(gradient.shape):
+            e = np.zeros(gradient.shape)
+            e[index] = 1
+            gradient[index] = inner(problem.upstream, jvp(problem, {name: e}))
+    got, floor = problem.gradients(), norms(problem.upstream)
+    assert_close("each entry = complex step", got, expected, 1e-12, floor)
+
+
+@every_kind
+@given(data=st.data())
+def test_backward_is_the_adjoint_of_the_jacobian(cases, data):
+    """⟨u, J v⟩ = ⟨Jᵀ u, v⟩, v moving everything at once.
+
+    Each side is a sum of products whose rounding is relative to ‖u‖‖J v‖ and ‖Jᵀ u‖‖v‖.
+    """
+    problem = data.draw(cases()).problem()
+    u, v = problem.upstream, random_like(problem.inputs, seed=2)
+    forward, backward = jvp(problem, v), problem.gradients()
+    size = norms(u) * norms(forward) + norms(backward) * norms(v)
+    error = abs(inner(u, forward) - inner(backward, v))
+    assert_small("adjoint", "⟨u, J v⟩ - ⟨Jᵀ u, v⟩", error, size, 1e-13)
+
+
+@every_kind
+@given(data=st.data())
+def test_float32_follows_float64(cases, data):
+    """Norm-wise to 1e-5, 80 roundings of float32, on the same numbers."""
+    problem = data.draw(cases(dtype="float32")).problem()
+    double = astype(problem, np.float64)
+    eps = float(np.finfo(np.float32).eps)
+    outputs, cache = problem.forward()
+    assert_close("float32 outputs", outputs, double.outputs(), 1e-5, 1.0, eps)
+    gradients, floor = problem.backward(cache), norms(problem.upstream)
+    assert_close("float32 gradients", gradients, double.gradients(), 1e-5, floor, eps)
+
+
+@every_kind
+@given(data=st.data())
+def test_all_complex_arrays_give_the_real_numbers(cases, data):
+    """Complex parameters, inputs, states and upstream gradients, all with imaginary part 0."""
+    problem = data.draw(cases()).problem()
+    twin = astype(problem, np.complex128)
+    (real, cache), (got, twin_cache) = problem.forward(), twin.forward()
+    # NumPy's real and complex tanh and products each round in their own way.
+    assert_close("complex outputs", got, real, 1e-13, 1.0)
+    gradients, floor = twin.backward(twin_cache), norms(problem.upstream)
+    assert_close("complex gradients", gradients, problem.backward(cache), 1e-13, floor)
+    assert not any(a.imag.any() for arrays in (got, gradients) for a in arrays.values())
+
+
+def astype(problem, dtype):
+    masks = problem.options.get("dropout_masks")
+    options = {} if masks is None else {"dropout_masks": tuple(m.astype(dtype) for m in masks)}
+    return problem.change(
+        {n: a.astype(dtype) for n, a in problem.inputs.items()},
+        {n: a.astype(dtype) for n, a in problem.upstream.items()},
+        **options,
+    )
+
+
+@every_kind
+@given(data=st.data())
+def test_gradients_have_the_names_shapes_and_dtypes_of_their_inputs(cases, data):
+    problem = data.draw(cases(dtype=st.sampled_from(["float32", "float64"]))).problem()
+    outputs, cache = problem.forward()
+    gradients = problem.backward(cache)
+    assert list(gradients) == list(problem.inputs)
+    for arrays, like in ((gradients, problem.inputs), (outputs, problem.upstream)):
+        for name, array in arrays.items():
+            assert array.shape == like[name].shape, name
+            assert array.dtype == like[name].dtype, name
+            assert array.flags.writeable, name
+
+
+@every_kind
+@given(data=st.data())
+def test_backward_is_linear_in_the_upstream_gradient(cases, data):
+    problem = data.draw(cases()).problem()
+    _, cache = problem.forward()
+    u, v = problem.upstream, random_like(problem.upstream, seed=3)
+    ju, jv = (problem.change(upstream=w).backward(cache) for w in (u, v))
+    both = problem.change(upstream={n: 2 * u[n] - 3 * v[n] for n in u}).backward(cache)
+    expected = {n: 2 * ju[n] - 3 * jv[n] for n in ju}
+    floor = 2 * norms(u) + 3 * norms(v)
+    assert_close("linear in the upstream gradient", both, expected, 1e-13, floor)
+
+
+@every_kind
+@given(data=st.data())
+def test_one_complex_upstream_gradient_makes_the_gradients_complex(cases, data):
+    """As for a real net below a complex one; by linearity the parts are two real gradients."""
+    problem = data.draw(cases()).problem()
+    _, cache = problem.forward()
+    u, v = problem.upstream, random_like(problem.upstream, seed=3)
+    zeros = {n: np.zeros_like(w) for n, w in u.items()}
+    for name in u:
+        real = problem.backward(cache)
+        imag = problem.change(upstream=zeros | {name: v[name]}).backward(cache)
+        got = problem.change(upstream={name: u[name] + 1j * v[name]}).backward(cache)
+        expected = {n: real[n] + 1j * imag[n] for n in real}
+        assert_close("complex upstream", got, expected, 1e-13, norms(u) + norms(v))
+
+
+@every_kind
+@given(data=st.data())
+def test_an_absent_upstream_gradient_is_zero(cases, data):
+    problem = data.draw(cases()).problem()
+    _, cache = problem.forward()
+    nothing = dict.fromkeys(problem.upstream)
+    zeros = {n: np.zeros_like(u) for n, u in problem.upstream.items()}
+    for name, u in problem.upstream.items():
+        alone = problem.change(upstream=nothing | {name: u}).backward(cache)
+        assert_same_bits(alone, problem.change(upstream=zeros | {name: u}).backward(cache))
+
+
+@every_kind
+@given(data=st.data())
+def test_backward_twice_gives_the_same_bits(cases, data):
+    problem = data.draw(cases()).problem()
+    _, cache = problem.forward()
+    assert_same_bits(problem.backward(cache), problem.backward(cache))

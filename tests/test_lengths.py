@@ -1,0 +1,106 @@
+"""Rows of different lengths, and the direction that reads them from their end.
+
+Two sides that are equal in exact arithmetic and differ in the order of some sums of moderate terms
+are held to 1e-13 norm-wise, 450 roundings; where no sum changes, they are held to the bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+from compare import assert_same_bits, assert_same_solution
+from hypothesis import given
+from problems import STATE, STATE_N, take
+from strategies import lstm_cases
+
+
+def steps_and_rows(problem, array, name="x"):
+    """View a sequence of the problem as (T, N, features)."""
+    if name not in problem.batch:
+        return array[:, None]
+    return np.moveaxis(array, (problem.time[name], problem.batch[name]), (0, 1))
+
+
+def padding(problem):
+    """Say which steps lie past their row's end, (T, N)."""
+    steps = problem.inputs["x"].shape[problem.time["x"]]
+    return np.arange(steps)[:, None] >= problem.lengths
+
+
+@given(case=lstm_cases(lengths=True))
+def test_what_stands_in_the_padding_is_never_read(case):
+    """Neither in x nor in the gradient of out; and what is written there is 0."""
+    problem = case.problem()
+    x, dout = problem.inputs["x"].copy(), problem.upstream["out"].copy()
+    for array in (x, dout):
+        steps_and_rows(problem, array)[padding(problem)] = np.nan
+    expected = problem.solve()
+    got = problem.change({"x": x}, {"out": dout}).solve()
+    for have, want in zip(got, expected, strict=True):
+        assert_same_bits(have, want)
+    for array in (expected[0]["out"], expected[1]["x"]):
+        assert not steps_and_rows(problem, array)[padding(problem)].any()
+
+
+@given(case=lstm_cases(lengths=True))
+def test_a_row_of_length_zero_hands_its_state_through(case):
+    problem = case.problem()
+    zeros = np.zeros_like(problem.lengths)
+    outputs, gradients = problem.change(lengths=zeros).solve()
+    for first, last in zip(STATE, STATE_N, strict=True):
+        np.testing.assert_array_equal(outputs[last], problem.inputs[first], strict=True)
+        np.testing.assert_array_equal(gradients[first], problem.upstream[last], strict=True)
+    assert not any(gradients[n].any() for n in ("x", *problem.params))
+
+
+@given(case=lstm_cases(lengths=True))
+def test_the_amount_of_padding_does_not_matter(case):
+    problem = case.problem()
+    longest = int(problem.lengths.max(initial=0))
+    outputs, gradients = problem.solve()
+    valid = range(longest)
+    expected = take(outputs, valid, problem.time), take(gradients, valid, problem.time)
+    got = problem.steps(0, longest).solve()
+    assert_same_solution("less padding", problem, got, expected)
+
+
+def flip(problem, array):
+    """Reverse each row within its own length."""
+    flipped = array.copy()
+    ours, theirs = (steps_and_rows(problem, a) for a in (flipped, array))
+    for row, length in enumerate(problem.lengths):
+        ours[:length, row] = theirs[:length, row][::-1]
+    return flipped
+
+
+@given(case=lstm_cases(layers=1, dropout=False))
+def test_the_reverse_direction_is_a_forward_one_on_reversed_input(case):
+    """Both directions of a layer against two layers of one direction, each with its half."""
+    both = replace(case, bidirectional=True).problem()
+    net = copy.copy(both.net)
+    net.bidirectional = False
+    outputs, gradients = {}, {}
+    for k, ending in enumerate(["", "_reverse"]):
+        turn = (lambda array: flip(both, array)) if k else (lambda array: array)
+        names = {n: n.removesuffix("_reverse") for n in both.params}
+        names = {n: short for n, short in names.items() if n == short + ending}
+        one = replace(
+            both,
+            net=net,
+            inputs={short: both.inputs[n] for n, short in names.items()}
+            | {"x": turn(both.inputs["x"])}
+            | {n: both.inputs[n][k : k + 1] for n in STATE},
+            upstream={n: both.upstream[n][k : k + 1] for n in STATE_N}
+            | {"out": turn(np.split(both.upstream["out"], 2, axis=-1)[k])},
+        )
+        out, grads = one.solve()
+        outputs[k] = out | {"out": turn(out["out"])}
+        gradients[k] = {n: grads[short] for n, short in names.items()}
+        gradients[k] |= {n: grads[n] for n in STATE} | {"x": turn(grads["x"])}
+    joined = {n: np.concatenate([outputs[k][n] for k in (0, 1)]) for n in STATE_N}
+    joined["out"] = np.concatenate([outputs[k]["out"] for k in (0, 1)], axis=-1)
+    expected = gradients[0] | gradients[1] | {"x": gradients[0]["x"] + gradients[1]["x"]}
+    expected |= {n: np.concatenate([gradients[k][n] for k in (0, 1)]) for n in STATE}
+    assert_same_solution("two directions", both, both.solve(), (joined, expected))
