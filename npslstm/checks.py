@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,8 @@ def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
 
 def load_arrays(params: dict[str, Array], mapping: Any) -> None:
     """Copy ``mapping`` into ``params``, after every name, shape and dtype has been checked."""
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"params: expected names and arrays, given {type(mapping).__name__}")
     missing, unknown = params.keys() - mapping.keys(), mapping.keys() - params.keys()
     if missing or unknown:
         raise ValueError(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .cell import LSTMState
-from .checks import check_array, check_pair, generator, load_arrays
+from .checks import check_array, check_pair, check_size, generator, load_arrays
 from .gates import Array
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
@@ -86,6 +86,7 @@ class LSTMModel:
         if readout not in ("last", "all"):
             raise ValueError(f'readout: expected "last" or "all", given {readout!r}')
         self.readout = readout
+        check_size("output_size", output_size)
         rng = generator(rng)
         self.lstm = LSTM(
             input_size,
