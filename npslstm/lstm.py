@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 
 from .cell import LSTMState, init_params, named_gradients
 from .checks import check_array, check_pair, check_size, generator, load_arrays
+from .dropout import check_masks, draw_masks
 from .gates import Array
 from .layout import Layout, leading_axes
 from .schedule import Keep, Plan, Tape, layer_backward, layer_forward, plan_cuts
@@ -202,7 +203,13 @@ class LSTM:
         layout = Layout.of(x, self.batch_first, lengths)
         state_shape = layout.state_shape(self._states, self.hidden_size)
         h_0, c_0 = map(layout.state_inside, check_pair("state", state, state_shape, self.dtype))
-        masks = self._dropout_masks(rng, dropout_masks, layout.shape(self._features))
+        shape = layout.shape(self._features)
+        if dropout_masks is None:
+            masks = draw_masks(rng, self.dropout, self.num_layers - 1, shape, self.dtype)
+        elif rng is not None:
+            raise ValueError("dropout_masks: expected None where rng is given, given both")
+        else:
+            masks = check_masks(dropout_masks, self.num_layers - 1, shape, self.dtype)
         ends = [layout.steps] * layout.rows if layout.ends is None else layout.ends.tolist()
         plan = plan_cuts(ends, self.hidden_size, checkpoint_every)
         x = layout.inside(x)
@@ -335,29 +342,6 @@ class LSTM:
         cell = self._cell_params(layer, direction)
         grads = named_gradients(cell, *(part.copy() for part in parts))
         return {name + _suffix(layer, direction): grad for name, grad in grads.items()}
-
-    def _dropout_masks(self, rng: Any, masks: Any, shape: tuple[int, ...]) -> tuple[Array, ...]:
-        """Check the masks that were given, or draw them, or none."""
-        between = self.num_layers - 1
-        if masks is not None:
-            if rng is not None:
-                raise ValueError("dropout_masks: expected None where rng is given, given both")
-            if len(masks) not in (0, between):
-                raise ValueError(f"dropout_masks: expected {between} arrays, given {len(masks)}")
-            for k, mask in enumerate(masks):
-                check_array(f"dropout_masks[{k}]", mask, shape, self.dtype)
-            return tuple(mask.copy() for mask in masks)
-        if rng is not None and not isinstance(rng, np.random.Generator):
-            raise TypeError(
-                "rng: expected a numpy.random.Generator (an int would repeat its dropout mask at "
-                f"every call), given {type(rng).__name__}"
-            )
-        if rng is None or not self.dropout:
-            return ()
-        real = self.dtype.type(0).real.dtype
-        scale = real.type(1 / (1 - self.dropout))  # so that the mean output stays as it was
-        kept = (rng.random(shape, np.float32) >= self.dropout for _ in range(between))
-        return tuple(keep * scale for keep in kept)
 
 
 def _suffix(layer: int, direction: int) -> str:
