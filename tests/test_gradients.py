@@ -6,7 +6,11 @@ subtraction in it, so with s = 10⁻³⁰ it is as accurate as F itself (Squire 
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+import pytest
+from cases import LSTMCase, ModelCase
 from compare import assert_close, assert_same_bits, assert_small, norm, norms
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,19 +35,34 @@ def random_like(arrays, seed):
     return {n: rng.standard_normal(a.shape) for n, a in arrays.items()}
 
 
-@every_kind
-@given(data=st.data())
-def test_each_array_equals_the_complex_step(cases, data):
+def assert_each_array_equals_the_complex_step(problem):
     """Along a random direction v of each array by itself, ⟨g, v⟩ = ⟨u, J v⟩.
 
     The entries of v have variance 1, so an error e of g shows as |⟨e, v⟩|, on average ‖e‖.
     """
-    problem = data.draw(cases()).problem()
     u, gradients = problem.upstream, problem.gradients()
     for name, v in random_like(gradients, seed=1).items():
         error = abs(np.vdot(gradients[name], v) - inner(u, jvp(problem, {name: v})))
         size = norm(gradients[name])
         assert_small("each array = complex step", name, error, size, 1e-12, norms(u))
+
+
+@every_kind
+@given(data=st.data())
+def test_each_array_equals_the_complex_step(cases, data):
+    assert_each_array_equals_the_complex_step(data.draw(cases()).problem())
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("readout", [None, "last", "all"])
+def test_every_combination_of_options(layers, readout):
+    """At sizes with which every part of the code has something to do, blocks and segments too."""
+    sizes = {"T": 5, "N": 3, "D": 2, "H": 3, "block_columns": 4, "checkpoint_every": 2}
+    names = ["bidirectional", "bias", "batch_first", "lengths", "dropout"]
+    for seed, flags in enumerate(product([False, True], repeat=len(names))):
+        options = dict(zip(names, flags, strict=True)) | {"layers": layers, "seed": seed} | sizes
+        case = LSTMCase(**options) if readout is None else ModelCase(**options, readout=readout)
+        assert_each_array_equals_the_complex_step(case.problem())
 
 
 @every_kind
