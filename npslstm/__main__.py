@@ -1,0 +1,159 @@
+"""``python -m npslstm gradcheck``: see the gradients hold, and see a wrong one caught."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .gradcheck import check_gradients
+from .mistakes import MISTAKES, mistake
+from .model import LSTMModel
+
+INPUTS, CLASSES = 3, 4  # D and K of the model that is checked
+DROPOUT = 0.25  # between its layers
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 if every gradient is right, else 1."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.list_mistakes:
+        print("\n".join(map(_described, MISTAKES)))
+        return 0
+    try:
+        return 0 if _gradcheck(options) else 1
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m npslstm", allow_abbrev=False)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "gradcheck",
+        allow_abbrev=False,
+        help="compare every gradient of a small random model with the complex step",
+        description=(
+            "Make a small random LSTM with a linear head and cross-entropy at every step, and "
+            "compare the gradient of every parameter, of the input and of the initial states with "
+            "the complex step. The exit status is 1 if one is wrong."
+        ),
+        epilog=(
+            "For example: 'gradcheck --mutate drop_dc --intermediates' forgets to accumulate the "
+            "gradient of the cell state; the check fails, and names the equation."
+        ),
+    )
+    size = check.add_argument_group("the model")
+    size.add_argument(
+        "--layers", type=_size, default=2, metavar="L", help="LSTM layers (%(default)s)"
+    )
+    size.add_argument("--hidden", type=_size, default=3, metavar="H", help="units (%(default)s)")
+    size.add_argument("--bidirectional", action="store_true", help="read the sequence both ways")
+    size.add_argument(
+        "--dtype",
+        choices=["float32", "float64"],
+        default="float64",
+        help="of the model; float32 is checked in float64, and the report says why (%(default)s)",
+    )
+    data = check.add_argument_group("the sequences")
+    data.add_argument("--steps", type=_size, default=5, metavar="T", help="steps (%(default)s)")
+    data.add_argument("--batch", type=_size, default=2, metavar="N", help="rows (%(default)s)")
+    data.add_argument(
+        "--lengths",
+        type=int,
+        nargs="*",
+        metavar="LENGTH",
+        help="give the rows different lengths: these, one for each row; or random ones",
+    )
+    data.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
+    look = check.add_argument_group("what to look at")
+    look.add_argument(
+        "--intermediates",
+        action="store_true",
+        help="also compare every line of the derivation, (9)-(19), at one step of one layer",
+    )
+    look.add_argument(
+        "--at",
+        type=int,
+        nargs=2,
+        metavar=("LAYER", "STEP"),
+        help="where, counted from 0 (the bottom layer's middle step)",
+    )
+    look.add_argument("--mutate", metavar="NAME", choices=MISTAKES, help="make this mistake first")
+    look.add_argument("--list-mistakes", action="store_true", help="list them, and stop")
+    return parser
+
+
+def _gradcheck(options: argparse.Namespace) -> bool:
+    """Build the model, make the mistake if one is wanted, and check."""
+    needs = MISTAKES[options.mutate].needs if options.mutate else ()
+    rng = np.random.default_rng(options.seed)
+    model = LSTMModel(
+        INPUTS,
+        options.hidden,
+        CLASSES,
+        options.layers,
+        dropout=DROPOUT if options.layers > 1 else 0.0,
+        bidirectional=options.bidirectional or "bidirectional" in needs,
+        readout="last" if "readout" in needs else "all",
+        dtype=options.dtype,
+        rng=rng,
+    )
+    shape = (options.steps, options.batch)
+    x = rng.standard_normal((*shape, INPUTS)).astype(options.dtype)
+    y = rng.integers(0, CLASSES, shape if model.readout == "all" else shape[1])
+    given: dict[str, Any] = {"rng": rng, "seed": options.seed}
+    if options.lengths is not None or "lengths" in needs:
+        given["lengths"] = options.lengths or rng.integers(0, options.steps, options.batch) + 1
+    if "checkpoint_every" in needs:
+        given["checkpoint_every"] = 1
+
+    with _announced(options.mutate):
+        passed = bool(check_gradients(model, x, y=y, **given))
+        if options.intermediates:
+            for direction in range(model.lstm.directions):
+                print()
+                middle = max(given.get("lengths", [options.steps])) // 2
+                at = (*(options.at or (0, middle)), direction)
+                passed &= bool(check_gradients(model, x, mode="intermediates", at=at, **given))
+    if options.mutate and passed:
+        print(
+            "\nUnnoticed: with these options the mistake changes no gradient, or forward and "
+            "backward are wrong alike, which no gradient check can tell."
+        )
+    return passed
+
+
+@contextmanager
+def _announced(name: str | None) -> Iterator[None]:
+    """Make the mistake of this name, if any, and say so."""
+    if name is None:
+        yield
+        return
+    print(_described(name), end="\n\n")
+    with mistake(name):
+        yield
+
+
+def _described(name: str) -> str:
+    made = MISTAKES[name]
+    text = f"{name}: {made.what}" + (f"; breaks {made.line}" if made.line else "")
+    text += f"; found in {made.public}" if made.public else ""
+    return textwrap.fill(text, 100, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _size(text: str) -> int:
+    """Read a size of at least 1 from the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, given {text}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""What a gradient check runs: any layer, or any pair of functions, as named arrays in float64.
+
+The one convention: forward returns outputs and, last, a cache; backward takes that cache and one
+gradient for each output and returns dx, the gradient of the initial state if there is one, and a
+dictionary of the parameters' gradients. ``LSTMCell``, ``LSTM``, ``LSTMModel``, ``RNN`` and
+``Linear`` keep to it, and so can yours.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .checks import Array
+
+__all__ = [
+    "Arrays",
+    "Subject",
+    "frozen",
+    "in_double",
+    "is_single",
+    "leaves",
+    "like",
+    "of_functions",
+    "of_layer",
+    "with_loss",
+]
+
+Arrays = dict[str, Array]
+Backward = Callable[[list[Any]], Arrays]
+
+
+class Subject(NamedTuple):
+    """Something to check: its name, its arrays, and how to run it on such arrays."""
+
+    title: str
+    arrays: Arrays  # float64: the parameters, x, the initial states
+    run: Callable[[Arrays], tuple[list[Any], Backward]]  # outputs, and gradients by name
+
+
+def of_layer(
+    layer: Any, x: Array, state: Any, options: dict[str, Any], rng: np.random.Generator
+) -> Subject:
+    """Take a layer with ``params``, ``forward``, ``backward`` and ``astype``."""
+    for name in ("params", "forward", "backward", "astype"):
+        if not hasattr(layer, name):
+            raise TypeError(
+                "layer: expected an object with params, forward, backward and astype, or a pair of "
+                f"functions (forward, backward), given {type(layer).__name__} without {name}"
+            )
+    stateful = "state" in inspect.signature(layer.forward).parameters
+    if state is not None and not stateful:
+        raise TypeError(f"state: expected None, as {type(layer).__name__} has no state")
+    double = layer.astype(np.float64)
+    if stateful and state is None:
+        *_, state, _ = double.forward(x, **frozen(options))
+        state = like(state, (rng.standard_normal(s.shape) for s in leaves(state)))
+    starts = dict(zip(("h_0", "c_0"), leaves(state) if stateful else [], strict=False))
+
+    def run(arrays: Arrays) -> tuple[list[Any], Backward]:
+        twin = layer.astype(np.result_type(*arrays.values()))
+        for name, param in twin.params.items():
+            param[...] = arrays[name]
+        start = [like(state, (arrays[name] for name in starts))] if stateful else []
+        *outputs, cache = twin.forward(arrays["x"], *start, **frozen(options))
+
+        def backward(doutputs: list[Any]) -> Arrays:
+            dx, *dstart, grads = twin.backward(cache, *doutputs)
+            return {**grads, "x": dx, **dict(zip(starts, leaves(dstart), strict=True))}
+
+        return outputs, backward
+
+    return Subject(type(layer).__name__, {**double.params, "x": x, **starts}, run)
+
+
+def of_functions(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    x: Array,
+    params: Arrays,
+    options: dict[str, Any],
+) -> Subject:
+    """Take ``forward(x, **params, **options)`` and ``backward(cache, *doutputs)``."""
+    if "x" in params:
+        raise ValueError("params: expected any names but x, which is the input's")
+
+    def run(arrays: Arrays) -> tuple[list[Any], Backward]:
+        given = {name: arrays[name] for name in params}
+        *outputs, cache = forward(arrays["x"], **given, **frozen(options))
+
+        def gradients(doutputs: list[Any]) -> Arrays:
+            dx, grads = backward(cache, *doutputs)
+            return {**grads, "x": dx}
+
+        return outputs, gradients
+
+    return Subject(forward.__name__, {**params, "x": x}, run)
+
+
+def with_loss(subject: Subject, loss: Callable[[Any], tuple[Any, Any]]) -> Subject:
+    """Put a loss on the first output, whose place it takes."""
+
+    def run(arrays: Arrays) -> tuple[list[Any], Backward]:
+        outputs, backward = subject.run(arrays)
+        value, gradient = loss(outputs[0])
+
+        def with_loss_backward(doutputs: list[Any]) -> Arrays:
+            return backward([doutputs[0] * gradient, *doutputs[1:]])
+
+        return [value, *outputs[1:]], with_loss_backward
+
+    return subject._replace(run=run)
+
+
+def frozen(options: dict[str, Any]) -> dict[str, Any]:
+    """Copy generators, so that every call draws the same dropout masks."""
+    return {
+        name: copy.deepcopy(option) if isinstance(option, np.random.Generator) else option
+        for name, option in options.items()
+    }
+
+
+def leaves(tree: Any) -> list[Any]:
+    """List what hangs on nested tuples, lists and dictionaries."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, tuple | list):
+        return [leaf for branch in tree for leaf in leaves(branch)]
+    return [tree]
+
+
+def like(tree: Any, new: Iterator[Any]) -> Any:
+    """Hang other leaves, in the order of :func:`leaves`, on a copy of ``tree``."""
+    if isinstance(tree, dict):
+        return {name: like(branch, new) for name, branch in tree.items()}
+    if isinstance(tree, tuple | list):
+        return tuple(like(branch, new) for branch in tree)
+    return next(new)
+
+
+def is_single(leaf: Any) -> bool:
+    """Say whether this is a float32 array."""
+    return isinstance(leaf, np.ndarray) and leaf.dtype == np.float32
+
+
+def in_double(tree: Any) -> Any:
+    """Return ``tree`` with float64 arrays in the place of float32 ones."""
+    return like(tree, (x.astype(np.float64) if is_single(x) else x for x in leaves(tree)))
