@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import Array
+from .checks import Array, check_like
 from .evaluation import Model
 from .npz import MAX_BYTES, CheckpointError, read_npz, write_npz
-from .optim import Optimizer, check_like
+from .optim import Optimizer
 from .training import Progress
 
 __all__ = ["Checkpoint", "CheckpointError", "load_checkpoint", "save_checkpoint"]

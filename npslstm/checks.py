@@ -13,6 +13,7 @@ __all__ = [
     "check_array",
     "check_dtype",
     "check_lengths",
+    "check_like",
     "check_pair",
     "check_size",
     "generator",
@@ -100,21 +101,31 @@ def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
     )
 
 
+def check_like(what: str, arrays: Mapping[str, Array], like: Mapping[str, Array]) -> None:
+    """Demand exactly the names of ``like``, each with the shape and dtype that it has there."""
+    if not isinstance(arrays, Mapping):
+        raise TypeError(f"{what}: expected names and arrays, given {type(arrays).__name__}")
+    missing, unknown = like.keys() - arrays.keys(), arrays.keys() - like.keys()
+    if missing or unknown:
+        raise ValueError(f"{what}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+    for name, expected in like.items():
+        given = arrays[name]
+        if not isinstance(given, np.ndarray | np.generic):
+            raise TypeError(
+                f"{what}[{name!r}]: expected a NumPy array, given {type(given).__name__}"
+            )
+        if given.dtype != expected.dtype:
+            raise TypeError(
+                f"{what}[{name!r}]: expected dtype {expected.dtype}, given {given.dtype}"
+            )
+        if given.shape != expected.shape:
+            raise ValueError(
+                f"{what}[{name!r}]: expected shape {expected.shape}, given {given.shape}"
+            )
+
+
 def load_arrays(params: dict[str, Array], mapping: Any) -> None:
     """Copy ``mapping`` into ``params``, after every name, shape and dtype has been checked."""
-    if not isinstance(mapping, Mapping):
-        raise TypeError(f"params: expected names and arrays, given {type(mapping).__name__}")
-    missing, unknown = params.keys() - mapping.keys(), mapping.keys() - params.keys()
-    if missing or unknown:
-        raise ValueError(
-            f"params: expected exactly the names {sorted(params)}, "
-            f"missing {sorted(missing)}, unknown {sorted(unknown)}"
-        )
-    for name, param in params.items():
-        check_array(f"params[{name!r}]", mapping[name], param.shape, param.dtype)
-        if mapping[name].dtype != param.dtype:
-            raise TypeError(
-                f"params[{name!r}]: expected dtype {param.dtype}, given {mapping[name].dtype}"
-            )
+    check_like("params", mapping, params)
     for name, param in params.items():
         param[...] = mapping[name]

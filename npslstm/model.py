@@ -246,9 +246,17 @@ class LSTMModel:
         """
         arrays = read_npz(path)
         try:
-            model = cls(**json.loads(str(arrays.pop("config"))), rng=0)
+            config = json.loads(str(arrays.pop("config")))
+            # No larger than the arrays that are there, whatever the configuration claims.
+            largest = max(size for array in arrays.values() for size in array.shape)
+            for name in "input_size", "hidden_size", "output_size":
+                if config[name] > largest:
+                    raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
+            if config["num_layers"] > len(arrays):
+                raise ValueError(f"it has not the arrays of {config['num_layers']} layers")
+            model = cls(**config, rng=0)
             model.load_params(arrays)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise CheckpointError(path, f"not a model of npslstm: {error}") from error
         return model
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .checks import Array
+from .checks import Array, check_like
 from .learning_rate import Schedule, constant, cosine, one_cycle
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "AdamW",
     "Optimizer",
     "Schedule",
-    "check_like",
     "clip_grad_norm",
     "constant",
     "cosine",
@@ -270,21 +269,6 @@ class AdamW(Adam):
     def _update(self, param: Array, grad: Array, *moments: Array) -> None:
         param *= 1 - self.lr * self.weight_decay  # (W1)
         super()._update(param, grad, *moments)
-
-
-def check_like(what: str, arrays: Mapping[str, Array], like: Mapping[str, Array]) -> None:
-    """Demand exactly the names of ``like``, each with the shape and dtype that it has there."""
-    missing, unknown = like.keys() - arrays.keys(), arrays.keys() - like.keys()
-    if missing or unknown:
-        raise ValueError(f"{what}: missing {sorted(missing)}, unknown {sorted(unknown)}")
-    for name, expected in like.items():
-        given = arrays[name]
-        if not isinstance(given, np.ndarray | np.generic):
-            raise TypeError(f"{what}: expected {name} as an array, given {type(given).__name__}")
-        if given.dtype != expected.dtype:
-            raise TypeError(f"{what}: expected {name} of {expected.dtype}, given {given.dtype}")
-        if given.shape != expected.shape:
-            raise ValueError(f"{what}: expected {name} of {expected.shape}, given {given.shape}")
 
 
 def _require(name: str, value: object, holds: bool, expected: str) -> None:

@@ -179,7 +179,7 @@ NETS = [CELL, DEEP, MODEL]
         (
             lambda p, last: {n: a for n, a in p.items() if n != last},
             ValueError,
-            ["params: expected exactly the names", "missing ['{last}']", "unknown []"],
+            ["params: missing ['{last}']", "unknown []"],
         ),
         (
             lambda p, last: p | {last: p[last][:-1]},
