@@ -40,10 +40,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """State the worst errors that the comparisons of ``compare.py`` have seen."""
+    """State the worst errors that the comparisons of ``compare.py`` have seen, with ``-v``."""
     import compare
 
-    if compare.worst:
+    if compare.worst and terminalreporter.verbosity > 0:
         terminalreporter.section("worst norm-wise errors seen")
         for what, error in sorted(compare.worst.items()):
             terminalreporter.write_line(f"{error:9.1e}  {what}")

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from cases import LSTMCase, ModelCase
+from cases import CellCase, LSTMCase, ModelCase
 from compare import assert_close, assert_same_bits, assert_small, norm, norms
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +51,13 @@ def assert_each_array_equals_the_complex_step(problem):
 @given(data=st.data())
 def test_each_array_equals_the_complex_step(cases, data):
     assert_each_array_equals_the_complex_step(data.draw(cases()).problem())
+
+
+@pytest.mark.parametrize("case", [CellCase, LSTMCase, ModelCase])
+@pytest.mark.parametrize("N", [1, None])
+def test_one_of_everything(case, N):
+    """T = N = D = H = K = 1, and no batch axis at all."""
+    assert_each_array_equals_the_complex_step(case(N=N).problem())
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

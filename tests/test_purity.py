@@ -46,7 +46,7 @@ def test_no_argument_and_no_cache_is_written_to(cases, data):
 
 @every_kind
 @given(data=st.data())
-def test_what_the_caller_does_to_his_arrays_afterwards_does_not_matter(cases, data):
+def test_what_callers_do_to_their_arrays_afterwards_does_not_matter(cases, data):
     """All that a call takes, but for the parameters, and all that it returns is the caller's."""
     expected = data.draw(cases(N=st.none() | st.integers(1, 3)), "case").problem()
     problem = copy.deepcopy(expected)
