@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         nargs="*",
         metavar="LENGTH",
-        help="give the rows different lengths: these, one for each row; or random ones",
+        help="give the rows these lengths; without any, …, T - 1, T",
     )
     data.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     look = check.add_argument_group("what to look at")
@@ -107,15 +107,18 @@ def _gradcheck(options: argparse.Namespace) -> bool:
     )
     shape = (options.steps, options.batch)
     x = rng.standard_normal((*shape, INPUTS)).astype(options.dtype)
-    y = rng.integers(0, CLASSES, shape if model.readout == "all" else shape[1])
     given: dict[str, Any] = {"rng": rng, "seed": options.seed}
+    y = rng.integers(0, CLASSES, shape if model.readout == "all" else shape[1])
+    if "no loss" not in needs:  # else a random upstream gradient, in the padding too
+        given["y"] = y
     if options.lengths is not None or "lengths" in needs:
-        given["lengths"] = options.lengths or rng.integers(0, options.steps, options.batch) + 1
+        rising = options.steps - np.arange(options.batch)[::-1] % options.steps
+        given["lengths"] = options.lengths or rising
     if "checkpoint_every" in needs:
         given["checkpoint_every"] = 1
 
     with _announced(options.mutate):
-        passed = bool(check_gradients(model, x, y=y, **given))
+        passed = bool(check_gradients(model, x, **given))
         if options.intermediates:
             for direction in range(model.lstm.directions):
                 print()

@@ -32,7 +32,7 @@ class Mistake(NamedTuple):
     patches: tuple[Patch, ...]
     line: str = ""  # the first wrong line of the derivation, (9)-(19), where one is wrong
     public: str = ""  # where it was found
-    needs: str = ""  # without which it shows nowhere: lengths, bidirectional, readout, …
+    needs: str = ""  # without which the command would not show it
 
 
 @contextmanager
@@ -226,7 +226,7 @@ MISTAKES = {
     # What surrounds them: lstm.py, layout.py, model.py, losses.py
     "ignore_dc_T": Mistake(
         "∂loss/∂c_T from above is ignored",
-        (Patch(LSTM, "backward", before(dstate=lambda pair: (pair[0], None))),),
+        (Patch(LSTM, "backward", before(dstate=wrong.only_dh)),),
         public="deeplearning4j#8838",
     ),
     "dstate_of_last_step": Mistake(
@@ -252,7 +252,7 @@ MISTAKES = {
     "padding_leaks": Mistake(
         "gradients of masked steps leak into the last valid one",
         (Patch(LSTM, "backward", wrong.leaking),),
-        needs="lengths",
+        needs="lengths, no loss",
     ),
     "dropout_not_in_backward": Mistake(
         "backward does not apply the dropout mask",
@@ -280,7 +280,7 @@ MISTAKES = {
     ),
     "readout_overwrites_dh_n": Mistake(
         "the head's gradient replaces that of h_n in place of being added to it",
-        (Patch(LSTMModel, "_add_to_top", before(dstate=lambda pair: (None, pair[1]))),),
+        (Patch(LSTMModel, "_add_to_top", before(dstate=wrong.only_dc)),),
         needs="readout",
     ),
     "loss_not_averaged": Mistake(

@@ -91,6 +91,16 @@ def unscaled_masks(cache: Any) -> Any:
     return cache._replace(dropout_masks=masks)
 
 
+def only_dh(dstate: Any) -> Any:
+    """Ignore dc."""
+    return None if dstate is None else (dstate[0], None)
+
+
+def only_dc(dstate: Any) -> Any:
+    """Ignore dh."""
+    return None if dstate is None else (None, dstate[1])
+
+
 def first_state(state: Any) -> Any:
     """Repeat the first layer's state for all."""
     return None if state is None else tuple(np.repeat(s[:1], len(s), axis=0) for s in state)
@@ -172,8 +182,8 @@ def without_carry(result: Any, _: Given) -> Any:
 
 def upstream_dstate(result: Any, given: Given) -> Any:
     """Return the gradient of the last state as that of the initial one."""
-    dx, _, grads = result
-    dh_n, dc_n = given["dstate"]
+    dx, (dh_0, dc_0), grads = result
+    dh_n, dc_n = given["dstate"] or (zeros(dh_0), zeros(dc_0))
     return dx, LSTMState(dh_n.copy(), dc_n.copy()), grads
 
 
@@ -191,7 +201,7 @@ def without_dc_0(result: Any, _: Given) -> Any:
 
 def write_to_dc(result: Any, given: Given) -> None:
     """Add to the caller's dc."""
-    dh, dc = given["dstate"]
+    dh, dc = given["dstate"] or (0.0, 0.0)
     dc += dh
 
 
@@ -240,14 +250,17 @@ def leaking(right: Any) -> Any:
     """Add the upstream gradients of masked steps to that of h_n."""
 
     @functools.wraps(right)
-    def wrong(self: Any, cache: Any, dout: Any, dstate: Any) -> Any:
-        if dout is None:
-            return right(self, cache, dout, dstate)
-        past = ~cache.layout.valid_steps()[..., None]
-        leak = (dout * past).sum(axis=cache.layout.axes.index("T"))
-        dh_n, dc_n = dstate[0].copy(), dstate[1]
-        dh_n[-self.directions :] += np.stack(np.split(leak, self.directions, axis=-1))
-        return right(self, cache, dout, (dh_n, dc_n))
+    def wrong(*args: Any, **options: Any) -> Any:
+        given = arguments(right, args, options)
+        layout, dout, dstate = given["cache"].layout, given["dout"], given["dstate"]
+        if dout is not None and dstate is not None:
+            past = ~layout.valid_steps()[..., None]
+            leak = (dout * past).sum(axis=layout.axes.index("T"))
+            directions = given["self"].directions
+            dh_n = dstate[0].copy()
+            dh_n[-directions:] += np.stack(np.split(leak, directions, axis=-1))
+            given["dstate"] = dh_n, dstate[1]
+        return right(**given)
 
     return wrong
 

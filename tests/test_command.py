@@ -1,0 +1,86 @@
+"""``python -m npslstm gradcheck``: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from npslstm.__main__ import main
+from npslstm.mistakes import MISTAKES
+
+SMALL = ["gradcheck", "--layers", "1", "--hidden", "2", "--steps", "3"]
+
+
+def test_right_gradients_pass(capsys):
+    assert main(SMALL) == 0
+    printed = capsys.readouterr().out
+    for name in ("lstm.weight_ih_l0", "lstm.bias_hh_l0", "head.weight", "x", "h_0", "c_0"):
+        assert f"\n{name} " in printed
+    assert "\npassed: 9 rows" in printed
+
+
+def test_every_option(capsys):
+    options = "--bidirectional --batch 3 --lengths 3 1 2 --dtype float32 --seed 7 --intermediates"
+    assert main([*SMALL, *options.split(), "--at", "0", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "float32 was checked in float64" in printed
+    assert "lstm.weight_hh_l0_reverse" in printed
+    for place in ("step 1 of layer 0\n", "step 1 of layer 0, reverse\n"):
+        assert f"every line of the derivation, at {place}" in printed
+
+
+def test_without_numbers_lengths_differ(capsys):
+    main(SMALL)
+    whole = capsys.readouterr().out
+    assert main([*SMALL, "--lengths"]) == 0
+    assert capsys.readouterr().out != whole
+
+
+def test_a_mistake_fails_and_its_equation_is_named(capsys):
+    assert main([*SMALL, "--mutate", "drop_dc", "--intermediates"]) == 1
+    printed = capsys.readouterr().out
+    assert "drop_dc: the gradient of the cell state is not accumulated over time" in printed
+    assert "apache/mxnet#4057" in printed
+    assert "the first wrong line is (15)  dc = dc_in + dh ⊙ (9)" in printed
+
+
+@pytest.mark.parametrize("name", [name for name, made in MISTAKES.items() if made.needs])
+def test_what_a_mistake_needs_is_switched_on(capsys, name):
+    status = main([*SMALL, "--mutate", name])
+    assert (status, "Unnoticed" in capsys.readouterr().out) == (
+        (0, True) if name == "ignores_lengths" else (1, False)
+    )
+
+
+def test_the_mistakes_are_listed(capsys):
+    assert main(["gradcheck", "--list-mistakes"]) == 0
+    printed = capsys.readouterr().out
+    for name in MISTAKES:
+        assert f"{name}: " in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--layers 0", "argument --layers: expected an integer of at least 1, given 0"),
+        ("--lengths 9 1", "lengths: expected 0 to T = 3, given 9"),
+        ("--lengths 1", "lengths: expected shape (2,), one a row, given (1,)"),
+        ("--intermediates --at 1 0", "at: expected 0 <= layer < 1, given 1"),
+        ("--mutate typo", "argument --mutate: invalid choice: 'typo'"),
+    ],
+)
+def test_bad_options_are_explained(capsys, options, said):
+    with pytest.raises(SystemExit, match="2"):
+        main([*SMALL, *options.split()])
+    assert said in capsys.readouterr().err
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "npslstm", *SMALL, "--mutate", "no_dtanh_c"]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 1, done.stderr
+    assert "FAILED" in done.stdout
