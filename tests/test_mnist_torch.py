@@ -124,6 +124,18 @@ def test_the_twin_evaluates_and_converts_like_the_model(torch):
 
 
 @pytest.mark.torch
+def test_weights_that_are_elsewhere_are_brought_back_after_a_step(torch):
+    """As on a GPU, where ``params`` cannot be the tensors' own memory."""
+    model, *_ = problem()
+    twin = Twin(model, "cpu")
+    twin.params = {name: param.copy() for name, param in twin.params.items()}
+    grads = {name: np.ones_like(param) for name, param in twin.params.items()}
+    TwinOptimizer(SGD(0.5), twin).step(twin.params, grads)
+    for name, param in model.params.items():
+        np.testing.assert_array_equal(twin.params[name], param - 0.5)
+
+
+@pytest.mark.torch
 def test_training_goes_on_in_pytorch_from_where_both_stood(torch, capsys):
     """Report, drift and all of PyTorch's records, as if it had been alone from the start."""
     model, images, labels, settings = problem()
@@ -152,6 +164,15 @@ def test_training_goes_on_in_pytorch_from_where_both_stood(torch, capsys):
     for _ in fit(alone, images, labels, optimizer=Adam(1e-2), **settings):
         pass
     assert largest_drift(alone, twin) <= 1e-9
+
+
+def test_every_process_but_the_first_ends_with_the_last_step(monkeypatch):
+    monkeypatch.setattr(mnist_torch, "processes", lambda: (1, 2))
+    records = mnist_torch._records(["record"], iter([]))
+    assert next(records) == "record"
+    with pytest.raises(SystemExit) as ended:
+        next(records)
+    assert not ended.value.code
 
 
 @pytest.mark.torch

@@ -296,24 +296,44 @@ def test_what_we_do_not_have_is_refused_by_name(torch):
         to_torch(LSTM(3, 4, rng=0).astype(complex))
 
 
+def tf32(torch):
+    return [switch.allow_tf32 for switch in (torch.backends.cudnn, torch.backends.cuda.matmul)]
+
+
+def set_tf32(torch, allowed):
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+@pytest.fixture
+def tf32_is_on(torch):
+    before = tf32(torch)
+    set_tf32(torch, [True, True])
+    yield
+    set_tf32(torch, before)
+
+
 @pytest.mark.torch
-def test_tf32_is_off_inside_and_as_before_outside(torch):
-    switches = torch.backends.cudnn, torch.backends.cuda.matmul
+def test_tf32_is_off_inside_and_as_before_outside(torch, tf32_is_on):
+    with contextlib.suppress(KeyError), full_precision():
+        inside = tf32(torch)
+        raise KeyError
+    assert (inside, tf32(torch)) == ([False, False], [True, True])
 
-    def allowed():
-        return [switch.allow_tf32 for switch in switches]
 
-    before = allowed()
-    try:
-        for switch in switches:
-            switch.allow_tf32 = True
-        with contextlib.suppress(KeyError), full_precision():
-            inside = allowed()
-            raise KeyError
-        assert (inside, allowed()) == ([False, False], [True, True])
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.allow_tf32 = value
+@pytest.mark.torch
+def test_tf32_is_off_in_a_comparison(torch, tf32_is_on, monkeypatch):
+    seen, functional = [], torch.nn.functional
+    cross_entropy = functional.cross_entropy
+
+    def note(*arguments, **options):
+        seen.append(tf32(torch))
+        return cross_entropy(*arguments, **options)
+
+    monkeypatch.setattr(functional, "cross_entropy", note)
+    model = LSTMModel(3, 4, 5, rng=0)
+    x, labels, _, _ = draw(model, np.random.default_rng(9))
+    compare(model, x, labels)
+    assert seen == [[False, False]]
 
 
 def test_importing_torch_parity_imports_no_torch():
