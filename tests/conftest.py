@@ -16,6 +16,7 @@ settings.register_profile(
     "thorough",
     max_examples=3000,
     deadline=None,
+    derandomize=False,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("default")
