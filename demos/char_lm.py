@@ -18,6 +18,8 @@ part by what one memory cell holds.
 
 from __future__ import annotations
 
+import threads  # isort: skip  # noqa: F401  (before NumPy)
+
 import argparse
 import math
 import os
@@ -25,9 +27,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import threads  # noqa: F401  chooses the BLAS threads, so it comes before NumPy
-
-# isort: split
 import numpy as np
 from char_lm_baselines import compressor_bits, ngram_bits
 from char_lm_cells import cell_values, find_cells, page, report, terminal_view
@@ -39,7 +38,7 @@ from npslstm.optim import Adam, one_cycle
 TEXT = Path(__file__).parent / "data" / "persuasion.txt"
 MAX_ORDER = 5  # of the n-gram models; more only costs time, see the order that is printed as best
 CONTEXT = 500  # characters read before the held-out part, a sample or a picture begins
-STUDIED = 10_000  # characters in which to look for what cells follow
+STUDIED = 20_000  # characters in which to look for what cells follow
 SHOWN, PRINTED = 2_500, 1_000  # of which so many are on the page, and on the terminal
 
 
@@ -93,8 +92,8 @@ def baselines(corpus: Corpus, alphabet_size: int) -> dict[str, float]:
     """Return the bits per character of what the model has to beat."""
     orders = ngram_bits(corpus.text, corpus.cut, MAX_ORDER, alphabet_size)
     best = int(np.argmin(orders))
-    remark = {best: f", the best of 0 to {MAX_ORDER}"}
-    counts = {f"order {n}{remark.get(n, '')}": orders[n] for n in sorted({0, 2, best})}
+    remark = {best: f", best of 0 to {MAX_ORDER}"}
+    counts = {f"order-{n} counts{remark.get(n, '')}": orders[n] for n in sorted({0, 2, best})}
     return counts | compressor_bits(corpus.text, corpus.cut)
 
 
@@ -107,7 +106,8 @@ def look_inside(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> None:
     text = corpus.text[start : start + STUDIED]
     findings = find_cells(values, text)
     cell = findings[0].cell if args.cell is None else args.cell
-    print(f"\nFor each landmark of {len(text)} held-out characters, {report(findings)}")
+    print(f"\nWhat single cells follow in {len(text):,} held-out characters, r the correlation\n")
+    print(report(findings))
     if args.cell is not None:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         view = terminal_view(text[:PRINTED], values[:PRINTED, cell], colour=colour)
@@ -145,7 +145,7 @@ def plot(epochs: list[Epoch], others: dict[str, float], path: str) -> None:
     ax.set(
         xlabel="characters read (millions)", ylabel="bits per character", xlim=0, ylim=(bottom, top)
     )
-    ax.legend()
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
     save(fig, path)
 
 
@@ -157,17 +157,18 @@ def parse(argv: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Nam
     add = parser.add_argument
     add("--text", metavar="FILE", type=Path, default=TEXT, help="UTF-8 text (Persuasion)")
     add("--held-out", metavar="PART", type=float, default=0.1, help="part of it to test on (0.1)")
-    add("--hidden", type=int, default=128, help="cells of a layer, H (128)")
-    add("--layers", type=int, default=1, help="layers (1)")
-    add("--epochs", type=int, default=6, help="passes over the text (6)")
-    add("--batch", type=int, default=8, help="lanes of text read side by side, N (8)")
-    add("--steps", type=int, default=50, help="characters the gradient goes back, T (50)")
-    add("--lr", type=float, default=0.01, help="highest learning rate of the one cycle (0.01)")
+    add("--hidden", metavar="H", type=int, default=192, help="cells of a layer (192)")
+    add("--layers", metavar="L", type=int, default=1, help="layers (1)")
+    add("--epochs", metavar="E", type=int, default=6, help="passes over the text (6)")
+    add("--batch", metavar="N", type=int, default=8, help="lanes of text side by side (8)")
+    add("--steps", metavar="T", type=int, default=50, help="steps the gradient goes back (50)")
+    add("--lr", metavar="RATE", type=float, default=0.007, help="highest learning rate (0.007)")
     add("--seed", type=int, default=0, help="of the first weights and of the sample (0)")
-    add("--sample", metavar="N", type=int, default=400, help="characters to write (400)")
-    add("--temperature", type=float, default=0.8, help="below 1 safer, above 1 bolder (0.8)")
+    add("--sample", metavar="COUNT", type=int, default=400, help="characters to write (400)")
+    temperature = "of the sample: below 1 safer, above 1 bolder (0.8)"
+    add("--temperature", metavar="X", type=float, default=0.8, help=temperature)
     add("--save", metavar="PATH", type=Path, help="save the model and its alphabet there (.npz)")
-    add("--load", metavar="PATH", type=Path, help="use a saved model in place of training one")
+    add("--load", metavar="PATH", type=Path, help="use a saved model; keep --text, --held-out")
     add("--cell", metavar="K", type=int, help="colour held-out text by cell K, on the terminal")
     add("--page", metavar="PATH", type=Path, help="save a page that does so for any cell (.html)")
     add("--plot", metavar="PATH", help="save the learning curve there (.png, .svg)")

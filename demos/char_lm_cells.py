@@ -1,9 +1,10 @@
 """What single cells of a character model do: measured, in the terminal, and as a page to explore.
 
 Karpathy (2015), "The Unreasonable Effectiveness of Recurrent Neural Networks", coloured a text by
-one cell's tanh(c), what the output gate lets out, and found cells that count a line's
-length or know that a quotation is open. Most cells follow nothing that has a name; which of them
-follow something is measured here by correlation, and not picked by eye.
+one cell's tanh(c), what the output gate lets out, and found cells that count the length of a line
+or know that a quotation is open. Most cells follow nothing that has a name; which of them follow
+something is measured here by correlation, and not picked by eye. What no single cell follows may
+still be known to all of them together, so that is measured, too.
 
 Shapes: values ``(T, M)``, tanh(c) of M cells after each of T characters, layer after layer.
 """
@@ -25,6 +26,7 @@ __all__ = [
     "Finding",
     "cell_values",
     "find_cells",
+    "known_together",
     "landmarks",
     "page",
     "report",
@@ -39,11 +41,12 @@ MARKS = "cba.123"
 
 
 class Finding(NamedTuple):
-    """The cell that follows a landmark most closely, and how closely."""
+    """Who knows of a landmark, the correlations being over time."""
 
     landmark: str
-    cell: int
+    cell: int  # that with the largest |correlation|
     correlation: float
+    together: float  # of the landmark with what all cells make of it, see ``known_together``
 
 
 def cell_values(lm: CharLM, ids: np.ndarray, state=None) -> np.ndarray:
@@ -76,14 +79,27 @@ def landmarks(text: str) -> dict[str, np.ndarray]:
 
 
 def find_cells(values: np.ndarray, text: str) -> list[Finding]:
-    """Return for each landmark the cell with the largest |r|, the correlation over the text."""
+    """Return for each landmark of the text the cell that follows it most closely."""
     findings = []
     z = _standardised(values.astype(float))
     for name, landmark in landmarks(text).items():
-        r = z.T @ _standardised(landmark) / len(text)
+        y = _standardised(landmark)
+        r = z.T @ y / len(y)
         cell = int(np.abs(r).argmax())
-        findings.append(Finding(name, cell, float(r[cell])))
+        findings.append(Finding(name, cell, float(r[cell]), known_together(z, y)))
     return findings
+
+
+def known_together(z: np.ndarray, y: np.ndarray) -> float:
+    """Return how a weighted sum of all cells correlates with y (T,) on the second half of the text.
+
+    The weights are fitted on the first half by least squares, with a slight pull towards zero
+    (ridge regression) because many cells say nearly the same.
+    """
+    half = len(y) // 2
+    pull = 1e-3 * len(y) * np.eye(z.shape[1])
+    weights = np.linalg.solve(z[:half].T @ z[:half] + pull, z[:half].T @ y[:half])
+    return float(_standardised(z[half:] @ weights) @ _standardised(y[half:])) / (len(y) - half)
 
 
 def terminal_view(text: str, value: np.ndarray, *, colour: bool) -> str:
@@ -118,7 +134,8 @@ def page(text: str, values: np.ndarray, findings: list[Finding], title: str, cel
         The cell shown first.
     """
     options = "\n".join(
-        f'<option value="{found.cell}">{html.escape(_describe(found))}</option>'
+        f'<option value="{found.cell}">{found.landmark}: cell {found.cell}, '
+        f"r = {found.correlation:+.2f}</option>"
         for found in findings
     )
     in_bytes = np.rint(values.T * 127).astype(np.int8)  # one cell after the other
@@ -136,12 +153,10 @@ def page(text: str, values: np.ndarray, findings: list[Finding], title: str, cel
 
 def report(findings: list[Finding]) -> str:
     """Return a table of the findings."""
-    lines = [f"  {_describe(found)}" for found in findings]
-    return "\n".join(["the cell that follows it most closely, and its correlation r:", *lines])
-
-
-def _describe(found: Finding) -> str:
-    return f"{found.landmark}: cell {found.cell}, r = {found.correlation:+.2f}"
+    lines = [f"{'landmark':22}{'best cell':>9}{'r':>7}{'r of all cells together':>25}"]
+    for name, cell, correlation, together in findings:
+        lines.append(f"{name:22}{cell:9}{correlation:+7.2f}{together:+25.2f}")
+    return "\n".join(lines)
 
 
 def _standardised(x: np.ndarray) -> np.ndarray:

@@ -46,9 +46,13 @@ class CharLM:
 
     @classmethod
     def new(cls, alphabet: str, hidden: int, layers: int, seed: int) -> CharLM:
-        """Make a model that has learnt nothing yet."""
+        """Make a model that has learnt nothing yet.
+
+        Its forget bias is 0. That of 1, usual where memories must last, costs 0.09 bits a character
+        after three epochs of ``char_lm.py``: here most of what was read is soon better forgotten.
+        """
         size = len(alphabet)
-        model = LSTMModel(size, hidden, size, layers, readout="all", forget_bias=1.0, rng=seed)
+        model = LSTMModel(size, hidden, size, layers, readout="all", rng=seed)
         return cls(alphabet, model)
 
     def encode(self, text: str) -> np.ndarray:
@@ -121,7 +125,7 @@ class CharLM:
             model = LSTMModel(**json.loads(str(arrays.pop("config"))), rng=0)
             model.load_params(arrays)
             return cls(alphabet, model)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise CheckpointError(path, f"not a model of char_lm.py: {error}") from error
 
 

@@ -67,6 +67,8 @@ def test_ngrams_equal_the_sums_done_by_hand():
     # after "ba", so order 1 stands.
     expected = [1 / 3, 5 / 12, 5 / 12]
     assert ngram_bits("aabab", 4, 2, 2) == pytest.approx([-math.log2(p) for p in expected])
+    # Known "a", then "b": (0 + 1 · 1/2) / (1 + 1), and there is no longer context to ask.
+    assert ngram_bits("ab", 1, 2, 2) == [2, 2, 2]
 
 
 def test_ngrams_average_over_the_held_out_characters_and_learn_nothing_from_them():
@@ -147,6 +149,17 @@ def test_samples_repeat_with_the_seed_and_settle_as_the_temperature_falls():
     assert warm == again != another
 
 
+def test_a_sample_remembers_all_that_was_written():
+    lm = make_model("abcdef ", seed=3)
+    for param in lm.model.params.values():
+        param *= 6  # so that the answer hangs on the state
+    written = "a"
+    for _ in range(30):
+        logits, _ = lm.read(lm.encode(written))
+        written += lm.alphabet[logits[-1].argmax()]
+    assert lm.sample(30, 1e-6, 0, "a") == written[1:]
+
+
 def test_a_sample_follows_the_probabilities_of_the_model():
     lm = make_model("ab", hidden=1, layers=1)
     for param in lm.model.params.values():
@@ -180,9 +193,10 @@ def test_a_file_that_is_no_character_model_is_refused(tmp_path):
     write_npz(path, arrays | {"alphabet": arrays["alphabet"][:2]})
     with pytest.raises(CheckpointError, match="expected input and output size 2"):
         CharLM.load(path)
-    write_npz(path, arrays | {"alphabet": np.array([97, 98, -1])})
-    with pytest.raises(CheckpointError):
-        CharLM.load(path)
+    for impossible in (-1, 2**60):
+        write_npz(path, arrays | {"alphabet": np.array([97, 98, impossible])})
+        with pytest.raises(CheckpointError, match="not a model"):
+            CharLM.load(path)
 
 
 def test_an_unknown_character_is_named():
@@ -232,6 +246,17 @@ def test_the_cell_that_follows_a_landmark_is_found():
         assert found.correlation == pytest.approx(np.corrcoef(*pair)[0, 1])
 
 
+def test_what_only_all_cells_together_know_is_found_and_what_none_knows_is_not():
+    from char_lm_cells import known_together
+
+    rng = np.random.default_rng(0)
+    y, z = rng.standard_normal(4000), rng.standard_normal((4000, 20))
+    assert abs(known_together(z, y)) < 4 / math.sqrt(2000)  # the weights are judged elsewhere
+    z[:, 3] += 0.2 * z[:, 8] + 0.2 * y
+    z[:, 11] = z[:, 3] - 0.2 * y  # only with this one does 3 say what of it is y
+    assert known_together(z, y) > 0.9
+
+
 def test_the_terminal_shows_the_text_with_its_values():
     from char_lm_cells import terminal_view
 
@@ -271,7 +296,7 @@ def make_page(text, cells=7, seed=0):
     from char_lm_cells import Finding, page
 
     values = np.random.default_rng(seed).uniform(-1, 1, (len(text), cells))
-    findings = [Finding("inside a quotation", 2, 0.5), Finding("position in the word", 5, -0.25)]
+    findings = [Finding("inside a quotation", 2, 0.5, 0.6), Finding("capital letter", 5, -0.2, 0.3)]
     return values, page(text, values, findings, "<odd> & {{text}}", 3)
 
 
@@ -362,8 +387,8 @@ def test_a_run_prints_what_it_measured_and_a_saved_model_repeats_it(text_file, t
     printed = {name: float(bits) for bits, name in rows}
     assert list(printed.values()) == sorted(printed.values())
     orders = ngram_bits(text, 540, char_lm.MAX_ORDER, len(set(text)))
-    expected = {"order 0": orders[0], "order 2": orders[2], **compressor_bits(text, 540)}
-    expected[f"order {np.argmin(orders)}"] = min(orders)
+    expected = {f"order-{n} counts": orders[n] for n in (0, 2, np.argmin(orders))}
+    expected |= compressor_bits(text, 540)
     for name, bits in expected.items():
         match = [value for row, value in printed.items() if row.split(",")[0] == name]
         assert match == [pytest.approx(bits, abs=5e-4)]
@@ -374,8 +399,39 @@ def test_a_run_prints_what_it_measured_and_a_saved_model_repeats_it(text_file, t
     char_lm.main(tiny(text_file, "--load", model))
     loaded = capsys.readouterr().out
     assert "epoch" not in loaded
-    of_both = [out.split("the best first\n")[1].split("\nFor each")[0] for out in (loaded, trained)]
-    assert of_both[0] == of_both[1]
+    measured, again = (out.split("the best first\n")[1] for out in (trained, loaded))
+    assert measured.split("\nWhat single")[0] == again
+
+
+def test_the_held_out_part_is_judged_after_the_text_before_it():
+    import char_lm
+
+    text = "abcab cabcb" * 6
+    lm, corpus = make_model(text), char_lm.Corpus("made up", text, 40)
+    for param in lm.model.params.values():
+        param *= 4  # so that the answer hangs on the state
+    logits, _ = lm.read(lm.encode(text))
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    of_next = log_p[np.arange(len(text) - 1), lm.encode(text)[1:]]
+    expected = -of_next[39:].mean() / np.log(2)
+    assert char_lm.held_out_bits(lm, corpus) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_page_shows_the_values_of_the_held_out_part(text_file, tmp_path, monkeypatch):
+    import char_lm
+    from char_lm_cells import cell_values
+
+    monkeypatch.setattr(char_lm, "CONTEXT", 600)  # all of the text before it
+    text = text_file.read_text("utf-8")
+    lm = make_model(text)
+    lm.save(tmp_path / "m.npz")
+    path = tmp_path / "cells.html"
+    char_lm.main(tiny(text_file, "--load", tmp_path / "m.npz", "--page", path))
+    reader = PageReader(path.read_text("utf-8"))
+    assert reader.texts["text"] == "\n" + text[540:]
+    in_bytes = np.frombuffer(base64.b64decode(reader.texts["values"]), np.int8)
+    expected = cell_values(lm, lm.encode(text))[540:]
+    np.testing.assert_allclose(in_bytes.reshape(10, 60).T / 127, expected, atol=0.51 / 127)
 
 
 def test_training_helps(text_file, capsys):
@@ -393,7 +449,7 @@ def test_a_cell_is_shown_on_the_terminal(text_file, capsys):
 
     char_lm.main(tiny(text_file, "--epochs", 1, "--cell", 5, "--held-out", 0.3))
     out = capsys.readouterr().out
-    assert "inside a quotation: cell" in out
+    assert re.search(r"inside a quotation +[0-5] +[+-]0\.\d\d +[+-]0\.\d\d\n", out)
     assert "\ncell 5\ntanh(c): -1 cba.123 +1\n" in out
 
 
