@@ -16,11 +16,11 @@ from problems import STATE, STATE_N, take
 from strategies import lstm_cases
 
 
-def steps_and_rows(problem, array, name="x"):
-    """View a sequence of the problem as (T, N, features)."""
-    if name not in problem.batch:
+def steps_and_rows(problem, array):
+    """View a sequence of the problem, which lies as x does, as (T, N, features)."""
+    if "x" not in problem.batch:
         return array[:, None]
-    return np.moveaxis(array, (problem.time[name], problem.batch[name]), (0, 1))
+    return np.moveaxis(array, (problem.time["x"], problem.batch["x"]), (0, 1))
 
 
 def padding(problem):
