@@ -8,14 +8,18 @@ from typing import Any
 from benchmark_compare import OURS, THEIRS, Make, Timing, both, by_dtype, compare, each
 from benchmark_cores import CAN_FORK, halves_in_processes, halves_in_threads
 from benchmark_report import HAVE_TORCH, cores, print_table
-from benchmark_sides import Case, bare_products, npslstm_side
+from benchmark_sides import BLOCKED, FLOOR, Case, bare_products, npslstm_side
 from benchmark_torch import cell_by_gate, cell_stacked, nn_lstm
 from benchmark_workers import Crew, Turns
 from plotting import progress
 
-__all__ = ["CELL", "FLOOR", "SIZE", "inference", "scaling", "step", "two_cores"]
+__all__ = ["CELL", "SIZE", "inference", "scaling", "step", "two_cores"]
 
-CELL, BY_GATE, FLOOR, BLOCKED = "cell", "cell by gate", "floor", "blocked floor"
+CELL, BY_GATE = "torch cell", "by gate"
+NOTES = """\
+torch cell: a step written in Python with autograd, all gates in one product for x and one for h;
+by gate: with two products for each gate. floor: the bare matrix products of a step, on arrays that
+are ready; blocked floor: in the blocks that suit the BLAS best."""
 SIZE = "T,N,D,H,layers"
 
 
@@ -38,6 +42,7 @@ def step(crew: Crew, cases: Sequence[Case], turns: Turns) -> list[Timing]:
                 for t in some
             ],
         )
+    print(NOTES)
     return timings
 
 
@@ -113,4 +118,5 @@ def two_cores(crew: Crew, cases: Sequence[Case], turns: Turns) -> list[list[Any]
         [SIZE, *sides, "best", f"/ {one}", *["/ their best"] * HAVE_TORCH],
         rows,
     )
+    print("The demos take one thread unless told otherwise: threads.py says why.")
     return rows

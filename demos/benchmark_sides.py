@@ -14,10 +14,12 @@ from benchmark_workers import Side
 
 from npslstm import LSTM
 
-__all__ = ["Case", "Problem", "bare_products", "npslstm_side"]
+__all__ = ["BLOCKED", "FLOOR", "Case", "Problem", "bare_products", "npslstm_side"]
 
+FLOOR, BLOCKED = "floor", "blocked floor"
 WITHOUT_PACKING = 1_000_000  # OpenBLAS multiplies m·k·n of at most this without packing first
-BLOCK_COLUMNS = 256  # a product over so many columns of all steps stays in cache
+SMALLEST_BLOCK = 4  # rows; fewer are slower than packing
+BLOCK_COLUMNS = 256  # steps × batch of a weight gradient whose factors stay in cache
 
 
 class Case(NamedTuple):
@@ -92,56 +94,59 @@ def npslstm_side(case: Case, checkpoint_every: int | None = None) -> Side:
     return Side(tasks, problem.step())
 
 
+class Product(NamedTuple):
+    """A matrix product that a step needs a number of times."""
+
+    times: int
+    left: np.ndarray
+    right: np.ndarray
+    out: np.ndarray
+
+
 def bare_products(case: Case) -> Side:
     """Return the matrix products of a training step, on arrays that are ready, and nothing else.
 
     "floor" is one ``np.matmul(..., out=)`` for each product: a, dh_prev and dx at every step, and
-    one weight gradient over all of them. "blocked floor" is the same products cut into blocks.
+    one weight gradient over all of them. "blocked floor" is the same in blocks that BLAS likes
+    better; the weight gradient's are as many steps as stay in cache, as if just calculated.
     """
     rng = np.random.default_rng(0)
 
-    def ready(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape).astype(case.dtype)
+    def product(times: int, m: int, k: int, n: int) -> Product:
+        shapes = (m, k), (k, n), (m, n)
+        return Product(times, *(rng.standard_normal(shape).astype(case.dtype) for shape in shapes))
 
     rows, columns = 4 * case.hidden, case.steps * case.batch
-    every_step, once = [], []  # (left, right, out)
+    blocks, rest = divmod(columns, BLOCK_COLUMNS)
+    plain, blocked = [], []
     for size in case.inputs:
-        every_step += [
-            (ready(rows, size + case.hidden), ready(size + case.hidden, case.batch)),  # a
-            (ready(case.hidden, rows), ready(rows, case.batch)),  # dh_prev
-            (ready(size, rows), ready(rows, case.batch)),  # dx
+        every_step = [
+            product(case.steps, rows, size + case.hidden, case.batch),  # a
+            product(case.steps, case.hidden, rows, case.batch),  # dh_prev
+            product(case.steps, size, rows, case.batch),  # dx
         ]
-        once.append((ready(rows, columns), ready(columns, size + case.hidden)))  # dW
+        plain += [*every_step, product(1, rows, columns, size + case.hidden)]  # dW
+        in_blocks = [
+            product(times, rows, width, size + case.hidden)
+            for times, width in ((blocks, BLOCK_COLUMNS), (1, rest))
+            if times and width
+        ]
+        blocked += map(cut, every_step + in_blocks)
 
-    def with_room(products: list) -> list:
-        return [(a, b, np.empty((len(a), b.shape[1]), case.dtype)) for a, b in products]
-
-    plain = with_room(every_step), with_room(once)
-    blocks = [
-        (a[:, start : start + BLOCK_COLUMNS].copy(), b[start : start + BLOCK_COLUMNS])
-        for a, b in once
-        for start in range(0, columns, BLOCK_COLUMNS)
-    ]
-    blocked = map(cut, plain[0]), map(cut, with_room(blocks))
-
-    def multiply(every_step: list, once: list) -> None:
-        for left, right, out in every_step:
-            for _ in range(case.steps):
+    def multiply(products: list[Product]) -> None:
+        for times, left, right, out in products:
+            for _ in range(times):
                 np.matmul(left, right, out=out)
-        for left, right, out in once:
-            np.matmul(left, right, out=out)
 
-    parts = {"floor": plain, "blocked floor": tuple(map(list, blocked))}
-    tasks = {name: lambda part=part: multiply(*part) for name, part in parts.items()}
-    return Side(tasks, {})
+    return Side({FLOOR: lambda: multiply(plain), BLOCKED: lambda: multiply(blocked)}, {})
 
 
-def cut(product: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def cut(product: Product) -> Product:
     """View a product's left side as blocks of rows that BLAS multiplies without packing."""
-    left, right, out = product
+    times, left, right, out = product
     (m, k), n = left.shape, right.shape[1]
-    for blocks in range(2, m // 16 + 1):
+    for blocks in range(2, m // SMALLEST_BLOCK + 1):
         if m % blocks == 0 and m // blocks * k * n <= WITHOUT_PACKING < m * k * n:
             shape = blocks, m // blocks
-            return left.reshape(*shape, k), right, out.reshape(*shape, n)
+            return Product(times, left.reshape(*shape, k), right, out.reshape(*shape, n))
     return product

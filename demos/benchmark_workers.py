@@ -8,6 +8,7 @@ number of threads is chosen before a library is loaded.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -150,7 +151,8 @@ def _serve(connection: Connection, other_end: Connection) -> None:
             answer = True, function(*args)
         except Exception:
             answer = False, traceback.format_exc()
-        connection.send(answer)
+        with contextlib.suppress(OSError):  # nobody waits for it any more
+            connection.send(answer)
 
 
 def _prepare(build: Callable[..., Side], *args: Any) -> dict[str, np.ndarray]:
