@@ -12,8 +12,8 @@ and the state they end in is where the next --steps begin, so memory reaches fur
 gradient does.
 
 It is judged by the bits per character on the last part of the text, which it has not seen, beside
-models that only count and beside compressors. For a look inside, --cell and --page colour that
-part by what one memory cell holds.
+models that only count (those of order n, what came after the same n characters before) and beside
+compressors. For a look inside, --cell and --page colour that part by what one memory cell holds.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def look_inside(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> None:
     values = cell_values(lm, lm.encode(corpus.text[begin : start + STUDIED]))[start - begin :]
     text = corpus.text[start : start + STUDIED]
     findings = find_cells(values, text)
-    cell = findings[0].cell if args.cell is None else args.cell
+    best = max(findings, key=lambda found: abs(found.correlation))
+    cell = best.cell if args.cell is None else args.cell
     print(f"\nWhat single cells follow in {len(text):,} held-out characters, r the correlation\n")
     print(report(findings))
     if args.cell is not None:
