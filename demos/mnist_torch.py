@@ -71,6 +71,8 @@ def start(device: str | None, seed: int) -> Any:
         found = torch.zeros(0, device=device).device
     except (AssertionError, RuntimeError) as error:
         sys.exit(f"--device {device}: {str(error).splitlines()[0]}")
+    if found.type == "cuda":
+        torch.cuda.set_device(found)
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_torchelastic_launched():
         distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")

@@ -40,12 +40,12 @@ class Twin:
 
     def __init__(self, model: LSTMModel, device: Any) -> None:
         self.model = model
-        self.device = device
+        self.device = import_torch().device(device)
         self.own_dropout = False
         self.module = self.parallel = to_torch(model, device)
         self.params = {name: _array(weight) for name, weight in self.module.named_parameters()}
         if processes()[1] > 1:
-            devices = [device] if device.type == "cuda" else None
+            devices = [self.device] if self.device.type == "cuda" else None
             parallel = import_torch().nn.parallel
             self.parallel = parallel.DistributedDataParallel(self.module, device_ids=devices)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .cell import LSTMCell
 from .checks import Array, check_dtype, check_pair
@@ -38,17 +39,25 @@ class Difference(NamedTuple):
     """How far two arrays a (ours) and b (PyTorch's) differ."""
 
     largest: float  # max |a - b|
-    relative: float  # ‖a - b‖ / ‖b‖; 0 where both are 0
+    relative: float  # ‖a - b‖ / ‖b‖, with ‖b‖ counted as at least the smallest normal number
 
     @classmethod
-    def between(cls, a: Array, b: Array) -> Difference:
+    def between(cls, a: ArrayLike, b: ArrayLike) -> Difference:
         """Measure in double precision; where nothing is to compare the difference is 0."""
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        a, b = np.asarray(a), np.asarray(b)
         if a.shape != b.shape:
             raise ValueError(f"expected arrays of one shape, given {a.shape} and {b.shape}")
-        distance, norm = np.linalg.norm(a - b), np.linalg.norm(b)
-        relative = distance / norm if norm else np.inf if distance else 0.0
-        return cls(float(np.abs(a - b).max(initial=0.0)), float(relative))
+        smallest = float(np.finfo(np.result_type(a, b)).tiny)  # below, digits are lost anyway
+        error = a.astype(np.float64) - b
+        largest = float(np.abs(error).max(initial=0.0))
+        return cls(largest, _norm(error) / max(_norm(b), smallest))
+
+
+def _norm(array: Array) -> float:
+    """Return ‖array‖ where the squares of its entries may underflow, too."""
+    array = array.astype(np.float64)
+    largest = float(np.abs(array).max(initial=0.0))
+    return largest * float(np.linalg.norm(array / largest)) if largest else 0.0
 
 
 def import_torch() -> Any:

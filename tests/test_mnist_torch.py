@@ -39,10 +39,10 @@ def problem(**options):
     return model, data.train_images[:IMAGES], data.train_labels[:IMAGES], settings
 
 
-def side_by_side(optimizer, steps, **options):
+def side_by_side(optimizer, steps, device, **options):
     """Train a model and its twin; return both and the pairs of their records."""
     model, images, labels, settings = problem(**options)
-    twin = Twin(model, "cpu")
+    twin = Twin(model, device)
     ours = fit(model, images, labels, optimizer=optimizer, **settings)
     theirs = fit(twin, images, labels, optimizer=TwinOptimizer(optimizer, twin), **settings)
     return model, twin, list(itertools.islice(zip(ours, theirs, strict=True), steps))
@@ -53,8 +53,8 @@ def largest_drift(model, twin):
 
 
 @pytest.mark.torch
-def test_after_a_hundred_adam_steps_every_weight_is_within_1e_9(torch):
-    model, twin, pairs = side_by_side(Adam(1e-2), 100)
+def test_after_a_hundred_adam_steps_every_weight_is_within_1e_9(device):
+    model, twin, pairs = side_by_side(Adam(1e-2), 100, device)
     before, _, _, _ = problem()
     assert len(pairs) == 100
     assert pairs[-1][0].loss < 0.7 * pairs[0][0].loss  # it did learn
@@ -78,8 +78,8 @@ def test_after_a_hundred_adam_steps_every_weight_is_within_1e_9(torch):
     ],
     ids=lambda optimizer: f"{type(optimizer).__name__} {vars(optimizer)}",
 )
-def test_every_optimiser_has_its_counterpart(torch, optimizer):
-    model, twin, _ = side_by_side(optimizer, 20)
+def test_every_optimiser_has_its_counterpart(device, optimizer):
+    model, twin, _ = side_by_side(optimizer, 20, device)
     assert largest_drift(model, twin) <= 1e-12
 
 
@@ -91,9 +91,9 @@ def test_an_optimiser_without_a_counterpart_is_refused(torch):
 
 
 @pytest.mark.torch
-def test_dropout_has_our_masks_side_by_side_and_its_own_alone(torch):
+def test_dropout_has_our_masks_side_by_side_and_its_own_alone(device):
     options = {"num_layers": 3, "bidirectional": True, "dropout": 0.5}
-    model, twin, _ = side_by_side(Adam(1e-2), 20, **options)
+    model, twin, _ = side_by_side(Adam(1e-2), 20, device, **options)
     assert largest_drift(model, twin) <= 1e-12
 
     x = as_sequences(load_embedded().test_images[:50], dtype=np.float64)
@@ -111,8 +111,8 @@ def test_dropout_has_our_masks_side_by_side_and_its_own_alone(torch):
 
 
 @pytest.mark.torch
-def test_the_twin_evaluates_and_converts_like_the_model(torch):
-    model, twin, _ = side_by_side(Adam(1e-2), 5)
+def test_the_twin_evaluates_and_converts_like_the_model(device):
+    model, twin, _ = side_by_side(Adam(1e-2), 5, device)
     _, images, labels, settings = problem()
     ours, theirs = (
         evaluate(m, images, labels, transform=settings["transform"]) for m in (model, twin)

@@ -30,12 +30,6 @@ def both(name):
     return pytest.mark.parametrize(name, [False, True], ids=[f"no-{name}", name])
 
 
-@pytest.fixture
-def device(torch):
-    """The GPU where there is one: its kernels are others than the CPU's."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def draw(net, rng, steps=7, rows=6):
     """Random x, initial state and gradient of the last state; labels for an LSTMModel."""
     lstm = net.lstm if isinstance(net, LSTMModel) else net
@@ -182,7 +176,11 @@ def test_difference():
     assert Difference.between(np.zeros(2), np.zeros(2)) == (0.0, 0.0)
     assert Difference.between(np.zeros((0, 2)), np.zeros((0, 2))) == (0.0, 0.0)
     assert Difference.between(a, np.zeros(2)) == (4.5, np.inf)
+    assert Difference.between(a * 1e-250, b * 1e-250).relative == pytest.approx(0.1)
     assert np.isnan(Difference.between(np.array([np.nan]), np.ones(1))).all()
+    last_digit = np.float32([2e-45]), np.float32([3e-45])  # of a number with a single digit
+    assert last_digit[0] != last_digit[1]
+    assert Difference.between(*last_digit).relative < 1e-6
     with pytest.raises(ValueError, match=r"\(2,\) and \(1,\)"):
         Difference.between(a, np.ones(1))
 
@@ -247,7 +245,7 @@ def test_each_kind_becomes_its_counterpart_of_the_dtype_and_device_asked_for(tor
             module = to_torch(NETS[kind](np.float32), device, dtype)
             assert type(module) is expected
             assert {(p.dtype, p.device.type) for p in module.parameters()} == {
-                (torch.float64, device)
+                (torch.float64, device.type)
             }
     model = NETS["LSTMModel"](np.float32)
     twin = to_torch(model)
@@ -353,4 +351,8 @@ def test_without_torch_one_line_says_how_to_install_it(monkeypatch):
 def test_the_readme_loads_our_weights_into_pytorch_and_back(torch):
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
     [block] = [block for block in blocks if "load_state_dict" in block]
-    exec(block, {})
+    names = {}
+    exec(block, names)
+    np.testing.assert_array_equal(
+        names["lstm"].params["weight_hh_l1"], names["theirs"].weight_hh_l1.detach().numpy()
+    )

@@ -1,4 +1,8 @@
-"""The fixture ``torch``: the module, or a skip that says why, or under --torch a failure."""
+"""Fixtures for what needs PyTorch.
+
+``torch`` is the module, or a skip that says why, or under --torch a failure; ``device`` the best
+one here.
+"""
 
 import pytest
 
@@ -15,3 +19,9 @@ def torch(request):
         pytest.skip(str(error))
     torch.set_num_threads(1)  # the problems are tiny: several would only wait for one another
     return torch
+
+
+@pytest.fixture(scope="session")
+def device(torch):
+    """A GPU where there is one: its kernels are others than the CPU's."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
