@@ -47,9 +47,6 @@ def overview(model, data, history, result, as_batch):
 
 def explain(model, data, n, view, as_batch):
     """Draw how test image ``n`` was read: what the answer depends on, when it won, its gates."""
-    if not 0 <= n < len(data.test_images):
-        last = len(data.test_images) - 1
-        raise SystemExit(f"--explain: expected an image from 0 to {last}, given {n}")
     image, label = data.test_images[n], int(data.test_labels[n])
     x = as_batch(image[None])
     steps, logits = logits_by_step(model, x)
@@ -87,14 +84,17 @@ def pixel_gradient(model, x, answer, view):
 
 def draw_learning_curve(axis, history):
     """Draw loss by step, and accuracy by epoch."""
+    axis.set_title("Learning curve, training images", fontsize=9)
+    axis.set_xlabel("step")
+    axis.set_ylabel("loss of a batch, nats", color=PALETTE["blue"])
+    if not history:  # going on from a run that had ended
+        return
     losses = np.array([record.loss for record in history])
     steps = np.array([record.step for record in history])
     width = min(SMOOTH, len(losses))
     smooth = np.convolve(losses, np.full(width, 1 / width), "valid")
     axis.semilogy(steps, losses, color=PALETTE["sky"], linewidth=0.5, alpha=0.6)
     axis.semilogy(steps[width - 1 :], smooth, color=PALETTE["blue"])
-    axis.set_xlabel("step")
-    axis.set_ylabel("loss of a batch, nats", color=PALETTE["blue"])
     ends = [record for record in history if record.ends_epoch]
     if ends:
         other = axis.twinx()
@@ -108,7 +108,6 @@ def draw_learning_curve(axis, history):
         other.set_ylabel("accuracy of an epoch, %", color=PALETTE["vermillion"])
         other.set_ylim(top=100.5)
         other.grid(False)
-    axis.set_title("Learning curve, training images", fontsize=9)
 
 
 def draw_confusion(axis, labels, answers):
