@@ -98,7 +98,8 @@ def of_functions(
 
         return outputs, gradients
 
-    return Subject(forward.__name__, {**params, "x": x}, run)
+    name = getattr(forward, "__name__", type(forward).__name__)
+    return Subject(name, {**params, "x": x}, run)
 
 
 def with_loss(subject: Subject, loss: Callable[[Any], tuple[Any, Any]]) -> Subject:
