@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -48,3 +50,39 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("worst norm-wise errors seen")
         for what, error in sorted(compare.worst.items()):
             terminalreporter.write_line(f"{error:9.1e}  {what}")
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    """Give ``demos/mnist.py`` as a module that trains on 30 images and tests on 20, of noise."""
+    from idx_files import digits
+
+    from npslstm.datasets import MNIST
+
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "demos")
+    import mnist
+
+    data = MNIST(*digits(1, 30), *digits(2, 20), name="noise")
+    monkeypatch.setattr(mnist, "load_embedded", lambda: data)
+    return mnist
+
+
+@pytest.fixture(scope="session")
+def torch(request):
+    """PyTorch: the module, or a skip that says why, or under --torch a failure."""
+    from npslstm.torch_parity import import_torch
+
+    try:
+        torch = import_torch()
+    except ModuleNotFoundError as error:
+        if request.config.getoption("--torch"):
+            raise
+        pytest.skip(str(error))
+    torch.set_num_threads(1)  # the problems are tiny: several would only wait for one another
+    return torch
+
+
+@pytest.fixture(scope="session")
+def device(torch):
+    """The best device here: a GPU's kernels are others than the CPU's."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

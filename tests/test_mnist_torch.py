@@ -20,7 +20,6 @@ import mnist
 import mnist_torch
 from torch_training import Twin, TwinOptimizer
 
-pytest_plugins = ["torch_support"]
 IMAGES = 400
 
 

@@ -20,15 +20,6 @@ OPTIMIZERS = [
 ]
 
 
-@pytest.fixture
-def torch(request):
-    if request.config.getoption("--torch"):
-        import torch
-
-        return torch
-    return pytest.importorskip("torch")
-
-
 def draw(seed, dtype=np.float64):
     rng = np.random.default_rng(seed)
     return {name: np.array(rng.normal(size=shape), dtype) for name, shape in SHAPES.items()}

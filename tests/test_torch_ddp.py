@@ -16,7 +16,6 @@ from npslstm import cross_entropy
 sys.path.insert(0, str(Path(__file__).parents[1] / "demos"))
 import mnist
 
-pytest_plugins = ["torch_support"]
 ROOT = Path(__file__).parents[1]
 TORCHRUN = [
     *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"),

@@ -16,7 +16,6 @@ FOLDER = Path(__file__).parent / "golden"
 sys.path.insert(0, str(FOLDER))
 from make_golden import CASES, solve  # noqa: E402
 
-pytest_plugins = ["torch_support"]
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}  # ‖ours - theirs‖ / ‖theirs‖
 
 

@@ -19,7 +19,6 @@ from npslstm.torch_parity import (
     to_torch,
 )
 
-pytest_plugins = ["torch_support"]
 README = Path(__file__).parents[1] / "README.md"
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}  # ‖ours - theirs‖ / ‖theirs‖
 SIZES = {"input_size": 3, "hidden_size": 4}
