@@ -177,8 +177,9 @@ def parse(argv: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Nam
     for name in ("hidden", "layers", "epochs", "batch", "steps"):
         if getattr(args, name) < 1:
             parser.error(f"--{name}: expected at least 1, given {getattr(args, name)}")
-    if not args.temperature > 0:
-        parser.error(f"--temperature: expected above 0, given {args.temperature}")
+    for name in ("lr", "temperature"):
+        if not getattr(args, name) > 0:
+            parser.error(f"--{name}: expected above 0, given {getattr(args, name)}")
     if args.load and args.plot:
         parser.error("--plot: draws the training, and with --load there is none")
     return parser, args

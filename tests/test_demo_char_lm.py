@@ -460,6 +460,7 @@ def test_a_cell_is_shown_on_the_terminal(text_file, capsys):
         (["--held-out", "1"], "too short: 0 characters to learn from, 600 held out"),
         (["--held-out", "0"], "too short: 600 characters to learn from, 0 held out"),
         (["--temperature", "0"], "--temperature: expected above 0, given 0.0"),
+        (["--lr", "nan"], "--lr: expected above 0, given nan"),
         (["--epochs", "0"], "--epochs: expected at least 1, given 0"),
         (["--load", "missing.npz"], "missing.npz"),
         (["--load", "x", "--plot", "y"], "with --load there is none"),
