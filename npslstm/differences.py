@@ -56,14 +56,14 @@ def complex_step(function: Function, at: Array, direction: Array) -> float:
         except TypeError as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = _place(frame.filename, frame.lineno or 0)
-            raise NotAnalytic(f"complex numbers are refused at {where} ({error})") from error
+            raise NotAnalytic(f"complex numbers are refused ({error}) in {where}") from error
     places = dict.fromkeys(
         _place(warning.filename, warning.lineno)
         for warning in caught
         if issubclass(warning.category, np.exceptions.ComplexWarning)
     )
     if places:
-        raise NotAnalytic("the imaginary part was dropped at " + ", ".join(places))
+        raise NotAnalytic("an array that is real drops the imaginary part in " + "; ".join(places))
     return float(np.imag(value)) / COMPLEX_STEP
 
 
@@ -107,4 +107,4 @@ def _size(at: Array) -> float:
 
 def _place(filename: str, line: int) -> str:
     source = linecache.getline(filename, line).strip()
-    return f"{filename}:{line}" + (f": {source}" if source else "")
+    return f"{filename}, line {line}" + (f": {source}" if source else "")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -124,6 +125,9 @@ def check_gradients(
         raise ValueError(
             f'mode: expected "elementwise", "directional" or "intermediates", given {mode!r}'
         )
+    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
+        given = getattr(x, "dtype", type(x).__name__)
+        raise TypeError(f"x: expected a NumPy array of float32 or float64, given {given}")
     given = (x, state, params, y, options)
     single = any(map(is_single, leaves((given, getattr(layer, "params", None)))))
     x, state, params, y, options = in_double(given)
@@ -139,6 +143,8 @@ def check_gradients(
             mask = _loss_mask(layer, x, options)
             subject = with_loss(subject, lambda output: loss(output, y, **mask))
         report = _check(subject, mode, tolerance, rng)
+    if not isinstance(seed, np.random.Generator):
+        report = replace(report, title=f"{report.title}, seed {seed}")
     if single:
         report.notes.append(
             "float32 was checked in float64, which is the same code: against the rounding errors "
@@ -158,8 +164,6 @@ def _subject(
     rng: np.random.Generator,
 ) -> Subject:
     """Take a layer or a pair of functions, as it comes."""
-    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
-        raise TypeError(f"x: expected an array of floats, given {getattr(x, 'dtype', type(x))}")
     if isinstance(layer, tuple):
         if state is not None:
             raise TypeError("state: expected among params, for a pair of functions")
@@ -183,25 +187,27 @@ def _check(
 ) -> GradientReport:
     """Hold the gradient of every array to the differences."""
     arrays = subject.arrays
-    outputs, _ = subject.run(arrays)
+    outputs, _ = _run(subject, arrays)
     upstream = [rng.standard_normal(np.shape(output)) for output in leaves(outputs)]
     doutputs = like(outputs, iter(upstream))
     gradients = _gradients(subject, doutputs)
 
     def objective(moved: Arrays) -> Any:
-        terms = zip(upstream, leaves(subject.run(moved)[0]), strict=True)
+        terms = zip(upstream, leaves(_run(subject, moved)[0]), strict=True)
         return sum((dy * output).sum() for dy, output in terms)
 
     if mode is None:
         affordable = sum(array.size for array in arrays.values()) <= AFFORDABLE
         mode = "elementwise" if affordable else "directional"
-    pairs = zip(upstream, leaves(outputs), strict=True)
-    size = sum(float((np.abs(dy) * np.maximum(1, np.abs(y))).sum()) for dy, y in pairs)
+    terms = (
+        np.linalg.norm(dy * np.maximum(1, np.abs(output)))
+        for dy, output in zip(upstream, leaves(outputs), strict=True)
+    )
     comparison = Comparison(
         elementwise=mode == "elementwise",
         tolerance=tolerance,
         rng=rng,
-        noise=8 * EPS * size,
+        noise=8 * EPS * float(sum(terms)),
         rounding=rounding(lambda: _gradients(subject, doutputs), rng),
     )
     largest = max(float(np.linalg.norm(gradient)) for gradient in gradients.values())
@@ -221,9 +227,15 @@ def _check(
     )
 
 
+def _run(subject: Subject, arrays: Arrays) -> tuple[Any, Any]:
+    """Run on copies, so that who writes to an argument spoils this one run alone."""
+    return subject.run({name: array.copy() for name, array in arrays.items()})
+
+
 def _gradients(subject: Subject, doutputs: Any) -> Arrays:
     """Run forward and backward, and see that every gradient is there."""
-    gradients = subject.run(subject.arrays)[1](doutputs)
+    _, backward = _run(subject, subject.arrays)
+    gradients = backward(copy.deepcopy(doutputs))
     for name, array in subject.arrays.items():
         if name not in gradients:
             raise ValueError(f"backward: expected a gradient of {name}, given {sorted(gradients)}")

@@ -99,7 +99,7 @@ def check_step(
         elementwise=values["weight_hh"].size <= AFFORDABLE,
         tolerance=tolerance,
         rng=rng,
-        noise=8 * EPS * float(np.abs(around.dout).sum()),
+        noise=8 * EPS * float(np.linalg.norm(around.dout)),
         rounding=rounding(analytic, rng),
     )
 
