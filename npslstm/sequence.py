@@ -60,10 +60,10 @@ def cut(m: int, k: int, n: int) -> tuple[int, ...]:
 
     OpenBLAS multiplies without first packing its operands when m·k·n <= 10⁶, which is 10 to 20 %
     faster where, as here, an operand is used once; so the left matrix is viewed as
-    ``(m/r, r, k)``, with r rows small enough and no fewer than 16. The choice depends on shapes
+    ``(m/r, r, k)``, with r rows small enough and no fewer than 4. The choice depends on shapes
     alone, and the result differs from the plain product by rounding at most.
     """
-    for blocks in range(2, m // 16 + 1):
+    for blocks in range(2, m // 4 + 1):
         if m % blocks == 0 and m // blocks * k * n <= 1_000_000 < m * k * n:
             return blocks, m // blocks
     return (m,)
