@@ -53,6 +53,12 @@ def cut(what):
         return what()
 
 
+def in_pieces():
+    """A block of more steps than a piece has, or units, or rows."""
+    with mock.patch.object(sequence, "PIECE_FLOATS", 1):
+        return check(LSTM(3, 1, **FLOAT), random(6, 1, 3))
+
+
 def checkpointed():
     net = LSTM(3, 2, 2, bidirectional=True, **FLOAT)
     return check(net, random(4, 3, 3), lengths=LENGTHS, checkpoint_every=1)
@@ -200,6 +206,7 @@ CHECKS = [
     losses_of_no_rows,
     labels_outside_are_refused,
     one_sequence_without_bias,
+    in_pieces,
     checkpointed,
     partial(cut, checkpointed),
     absent_upstream_gradients,

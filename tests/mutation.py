@@ -14,6 +14,7 @@ import copy
 import importlib
 import inspect
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -43,21 +44,15 @@ TARGETS = {
 }
 SECONDS = 60  # that a mutant may take before it counts as killed
 
-# Mutants that do the same, by function and the beginning of the edit, and why.
-EQUIVALENT = {
-    ("save_local_derivatives", "length = "): "sizes of pieces: the values are the same in any",
-    ("BackwardScratch.__init__", "self.cut = "): "where a product is cut: it is the same product",
-    (
-        "LSTM.backward",
-        "dx = dxs[0] + dxs[1] if self.bidirectional else dxs[0]  ->  dx = dxs[0] + "
-        "dxs[1] if self.bidirectional else dxs[-1]",
-    ): "dxs has one entry there",
-    (
-        "cross_entropy",
-        "loss = -((z[rows, y] - np.log(total[:, 0])) / n).sum()  ->  loss = -((z[rows"
-        ", y] - np.log(total[:, -1])) / n).sum()",
-    ): "total has one column",
-}
+# Mutants that do the same: of which function, what the edit looks like, and why.
+EQUIVALENT = [
+    ("save_local_derivatives", r"^length = ", "a piece's size changes no value"),
+    ("save_local_derivatives", r"min\(t \+ PIECE_FLOATS,", "a longer piece overlaps the next"),
+    ("BackwardScratch.__init__", r"^self\.cut = ", "a product cut in another way is the same"),
+    ("chunk_backward", r"->  .*reshape\(.*-2\)", "NumPy works out any negative size"),
+    ("LSTM.backward", r"else dxs\[-1\]$", "there dxs has one entry"),
+    ("cross_entropy", r"total\[:, -1\]", "total has one column"),
+]
 
 OPERATORS = {
     ast.Add: ast.Sub,
@@ -97,8 +92,8 @@ class Mutant(NamedTuple):
     def is_equivalent(self) -> bool:
         """Whether it is listed among those that do the same."""
         return any(
-            self.function == function and self.edit.startswith(start)
-            for function, start in EQUIVALENT
+            self.function == function and re.search(pattern, self.edit)
+            for function, pattern, _ in EQUIVALENT
         )
 
     def put_in_place(self) -> None:
