@@ -10,7 +10,6 @@ A gradient check says nothing of the forward: backward may be the exact gradient
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
@@ -28,12 +27,15 @@ from .rounding import rounding
 from .subject import (
     Arrays,
     Subject,
+    faults_of,
+    gradients_of,
     in_double,
     is_single,
     leaves,
     like,
     of_functions,
     of_layer,
+    run_on_copies,
     with_loss,
 )
 
@@ -77,8 +79,8 @@ def check_gradients(
         there is a ``y`` and no ``loss``. Other outputs get a random upstream gradient all the same.
     mode : {"elementwise", "directional", "intermediates"}, optional
         Compare every entry of every array; or one random direction in each array, at the cost of
-        one complex forward; or, for an LSTM, every quantity of the derivation (see ``at``). By
-        default every entry if there are at most 2,000.
+        one complex forward; or, for an LSTM, every quantity of the derivation at one step, under
+        random upstream gradients. By default every entry if there are at most 2,000.
     at : (layer, step) or (layer, step, direction), optional
         Where to take the derivation apart, in mode "intermediates": the bottom layer's middle step
         by default. Direction 1 is the reverse, whose steps count from each row's end.
@@ -128,6 +130,10 @@ def check_gradients(
     if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
         given = getattr(x, "dtype", type(x).__name__)
         raise TypeError(f"x: expected a NumPy array of float32 or float64, given {given}")
+    if not isinstance(seed, int | np.integer | np.random.Generator):
+        raise TypeError(
+            f"seed: expected an int or a numpy.random.Generator, given {type(seed).__name__}"
+        )
     given = (x, state, params, y, options)
     single = any(map(is_single, leaves((given, getattr(layer, "params", None)))))
     x, state, params, y, options = in_double(given)
@@ -164,7 +170,7 @@ def _subject(
     rng: np.random.Generator,
 ) -> Subject:
     """Take a layer or a pair of functions, as it comes."""
-    if isinstance(layer, tuple):
+    if isinstance(layer, tuple) and len(layer) == 2:
         if state is not None:
             raise TypeError("state: expected among params, for a pair of functions")
         forward, backward = layer
@@ -187,13 +193,13 @@ def _check(
 ) -> GradientReport:
     """Hold the gradient of every array to the differences."""
     arrays = subject.arrays
-    outputs, _ = _run(subject, arrays)
+    outputs, _ = run_on_copies(subject, arrays)
     upstream = [rng.standard_normal(np.shape(output)) for output in leaves(outputs)]
     doutputs = like(outputs, iter(upstream))
-    gradients = _gradients(subject, doutputs)
+    gradients = gradients_of(subject, doutputs)
 
     def objective(moved: Arrays) -> Any:
-        terms = zip(upstream, leaves(_run(subject, moved)[0]), strict=True)
+        terms = zip(upstream, leaves(run_on_copies(subject, moved)[0]), strict=True)
         return sum((dy * output).sum() for dy, output in terms)
 
     if mode is None:
@@ -208,7 +214,7 @@ def _check(
         tolerance=tolerance,
         rng=rng,
         noise=8 * EPS * float(sum(terms)),
-        rounding=rounding(lambda: _gradients(subject, doutputs), rng),
+        rounding=rounding(lambda: gradients_of(subject, doutputs), rng),
     )
     largest = max(float(np.linalg.norm(gradient)) for gradient in gradients.values())
 
@@ -222,50 +228,6 @@ def _check(
     return GradientReport(
         f"{subject.title}: every gradient, {mode}",
         rows,
-        _faults(subject, outputs, doutputs, gradients),
+        faults_of(subject, outputs, doutputs, gradients),
         comparison.notes(),
     )
-
-
-def _run(subject: Subject, arrays: Arrays) -> tuple[Any, Any]:
-    """Run on copies, so that who writes to an argument spoils this one run alone."""
-    return subject.run({name: array.copy() for name, array in arrays.items()})
-
-
-def _gradients(subject: Subject, doutputs: Any) -> Arrays:
-    """Run forward and backward, and see that every gradient is there."""
-    _, backward = _run(subject, subject.arrays)
-    gradients = backward(copy.deepcopy(doutputs))
-    for name, array in subject.arrays.items():
-        if name not in gradients:
-            raise ValueError(f"backward: expected a gradient of {name}, given {sorted(gradients)}")
-        if np.shape(gradients[name]) != array.shape:
-            raise ValueError(
-                f"backward: expected the gradient of {name} to have shape {array.shape}, "
-                f"given {np.shape(gradients[name])}"
-            )
-    return {name: np.array(gradients[name]) for name in subject.arrays}
-
-
-def _faults(subject: Subject, outputs: Any, doutputs: Any, gradients: Arrays) -> list[str]:
-    """Find what no number shows: answers that change, and arguments that are written to."""
-    arrays, given = copy.deepcopy((subject.arrays, doutputs))
-    again, backward = subject.run(arrays)
-    if not _same(again, outputs):
-        raise ValueError(
-            "forward: expected the same outputs for the same input, given two answers; "
-            "hold its random numbers fixed"
-        )
-    faults = []
-    backward(given)
-    if not _same((arrays, given), (subject.arrays, doutputs)):
-        faults.append("forward or backward writes to its arguments")
-    second = backward(copy.deepcopy(doutputs))
-    changed = [name for name, first in gradients.items() if not _same(second[name], first)]
-    if changed:
-        faults.append(f"backward, called twice, gives two gradients of {', '.join(changed)}")
-    return faults
-
-
-def _same(one: Any, other: Any) -> bool:
-    return all(map(np.array_equal, leaves(one), leaves(other), [True] * len(leaves(one))))

@@ -20,13 +20,16 @@ from .checks import Array
 __all__ = [
     "Arrays",
     "Subject",
+    "faults_of",
     "frozen",
+    "gradients_of",
     "in_double",
     "is_single",
     "leaves",
     "like",
     "of_functions",
     "of_layer",
+    "run_on_copies",
     "with_loss",
 ]
 
@@ -115,6 +118,50 @@ def with_loss(subject: Subject, loss: Callable[[Any], tuple[Any, Any]]) -> Subje
         return [value, *outputs[1:]], with_loss_backward
 
     return subject._replace(run=run)
+
+
+def run_on_copies(subject: Subject, arrays: Arrays) -> tuple[Any, Any]:
+    """Run on copies, so that who writes to an argument spoils this one run alone."""
+    return subject.run({name: array.copy() for name, array in arrays.items()})
+
+
+def gradients_of(subject: Subject, doutputs: Any) -> Arrays:
+    """Run forward and backward, and see that every gradient is there."""
+    _, backward = run_on_copies(subject, subject.arrays)
+    gradients = backward(copy.deepcopy(doutputs))
+    for name, array in subject.arrays.items():
+        if name not in gradients:
+            raise ValueError(f"backward: expected a gradient of {name}, given {sorted(gradients)}")
+        if np.shape(gradients[name]) != array.shape:
+            raise ValueError(
+                f"backward: expected the gradient of {name} to have shape {array.shape}, "
+                f"given {np.shape(gradients[name])}"
+            )
+    return {name: np.array(gradients[name]) for name in subject.arrays}
+
+
+def faults_of(subject: Subject, outputs: Any, doutputs: Any, gradients: Arrays) -> list[str]:
+    """Find what no number shows: answers that change, and arguments that are written to."""
+    arrays, given = copy.deepcopy((subject.arrays, doutputs))
+    again, backward = subject.run(arrays)
+    if not _same(again, outputs):
+        raise ValueError(
+            "forward: expected the same outputs for the same input, given two answers; "
+            "hold its random numbers fixed"
+        )
+    faults = []
+    backward(given)
+    if not _same((arrays, given), (subject.arrays, doutputs)):
+        faults.append("forward or backward writes to its arguments")
+    second = backward(copy.deepcopy(doutputs))
+    changed = [name for name, first in gradients.items() if not _same(second[name], first)]
+    if changed:
+        faults.append(f"backward, called twice, gives two gradients of {', '.join(changed)}")
+    return faults
+
+
+def _same(one: Any, other: Any) -> bool:
+    return all(map(np.array_equal, leaves(one), leaves(other), [True] * len(leaves(one))))
 
 
 def frozen(options: dict[str, Any]) -> dict[str, Any]:

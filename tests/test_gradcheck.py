@@ -463,7 +463,11 @@ def test_arguments_that_do_not_fit(arguments, error, said):
         ({"params": {}}, TypeError, "params: expected None unless layer is a pair"),
         ({"lengths": [9]}, ValueError, "lengths: expected"),
         ({"lengts": [9]}, TypeError, "lengts"),
-        ({"seed": "x"}, TypeError, "rng: expected a numpy.random.Generator, an int or None"),
+        (
+            {"seed": None},
+            TypeError,
+            "seed: expected an int or a numpy.random.Generator, given None",
+        ),
     ],
 )
 def test_options_that_do_not_fit(options, error, said):
