@@ -28,8 +28,8 @@ def test_every_option(capsys):
     printed = capsys.readouterr().out
     assert "float32 was checked in float64" in printed
     assert "lstm.weight_hh_l0_reverse" in printed
-    for place in ("step 1 of layer 0\n", "step 1 of layer 0, reverse\n"):
-        assert f"every line of the derivation, at {place}" in printed
+    for place in ("step 1 of layer 0", "step 1 of layer 0, reverse"):
+        assert f"every line of the derivation, at {place}, seed 7\n" in printed
 
 
 def test_without_numbers_lengths_differ(capsys):
