@@ -15,10 +15,10 @@ __all__ = ["DRAWN", "draw"]
 DRAWN = ("step", "inference", "scaling") if HAVE_TORCH else ("step", "scaling")
 """The parts that have a picture; inference has one only beside another's."""
 RATIOS = {  # of what, to what
-    ("step", THEIRS): "training step",
+    ("step", THEIRS): "step",
     ("inference", THEIRS): "inference",
-    ("step", CELL): "training step",
-    ("step", FLOOR): "training step",
+    ("step", CELL): "step",
+    ("step", FLOOR): "step",
 }
 DTYPES = {"float32": ("blue", "o"), "float64": ("orange", "s")}  # colour, marker
 SIDES = {OURS: ("blue", "o"), THEIRS: ("vermillion", "s")}

@@ -45,7 +45,7 @@ def print_machine() -> None:
     print(
         f"Machine:   {processor()}, {cores()} of {os.cpu_count()} cores, {platform.system()}\n"
         f"Libraries: Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"BLAS {blas['name']} {blas['version']}, {torch}"
+        f"BLAS {blas['name']} {blas.get('version', '')}, {torch}"
     )
     if details:
         print(f"BLAS:      {details}")
