@@ -51,7 +51,7 @@ def stack_weights(
         bias = bias_ih + bias_hh
     stacked = np.concatenate([weight_ih, bias[:, None], weight_hh], axis=1)
     gate_rows = stacked.reshape(GATES, weight_hh.shape[1], -1)[FAST_ORDER]
-    gate_rows *= PRESCALE[:, None, None]
+    gate_rows *= PRESCALE.astype(stacked.real.dtype)[:, None, None]  # no slow conversion
     return gate_rows.reshape(stacked.shape)
 
 
