@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 EPS = float(np.finfo(np.float64).eps)
-COMPLEX_STEP = 1e-30
+COMPLEX_STEP = 2.0**-100  # about 10⁻³⁰, and a power of two, so that scaling by it rounds nothing
 CENTRAL_STEP = EPS ** (1 / 3)  # balances rounding, ε/s, against truncation, s²
 
 Function = Callable[[Array], Any]
