@@ -26,7 +26,7 @@ def choose() -> str:
         return "BLAS threads as set: " + ", ".join(chosen)
     if "numpy" in sys.modules:
         return "BLAS threads: NumPy's default (it was imported before they could be chosen)"
-    for name in VARIABLES[:-1]:  # OMP_NUM_THREADS would bind PyTorch, too
+    for name in VARIABLES[:-1]:  # OMP_NUM_THREADS binds far more than BLAS
         os.environ[name] = "1"
     return "BLAS threads: 1 (set OPENBLAS_NUM_THREADS for more)"
 
