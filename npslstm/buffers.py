@@ -4,10 +4,13 @@ An LSTM's training step writes megabytes and drops them. The allocator returns t
 and takes new pages for the next step, which the system must map and clear: measured, a quarter
 of the step's time.
 
-``borrow`` is for what leaves the function that asks for it: a block comes back when the last array
-on it is gone, whoever held it, and is lent again only then; so nothing that somebody still holds
-can change under them. ``workspace`` is for what does not: scratch with all its views, made once a
-shape.
+``borrow``, ``empty`` and ``copy`` are for what leaves the function that asks for it: a block comes
+back when the last array on it is gone, whoever held it, and is lent again only then; so nothing
+that somebody still holds can change under them. ``workspace`` is for what does not: scratch with
+all its views, made once a shape.
+
+Blocks begin at a multiple of 64 bytes, a cache line and the widest vector: on others, matrix
+products take 1 to 5 % longer.
 """
 
 from __future__ import annotations
@@ -26,9 +29,12 @@ from numpy.typing import DTypeLike
 
 from .gates import Array
 
-__all__ = ["borrow", "workspace"]
+__all__ = ["borrow", "copy", "empty", "workspace"]
 
 Work = TypeVar("Work")
+
+ALIGNMENT = 64  # bytes
+SMALL = 64 * 1024  # bytes; of such arrays the allocator keeps the memory itself, and is faster
 
 _lock = threading.Lock()
 _free: dict[int, list[memoryview]] = {}  # by size in bytes, the least recently lent size first
@@ -54,6 +60,20 @@ def borrow(dtype: DTypeLike, *shapes: tuple[int, ...]) -> list[Array]:
     return arrays
 
 
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """Return an uninitialised array, as ``np.empty`` does; a large one is borrowed."""
+    if math.prod(shape) * np.dtype(dtype).itemsize < SMALL:
+        return np.empty(shape, dtype)
+    return borrow(dtype, shape)[0]
+
+
+def copy(array: Array) -> Array:
+    """Return a contiguous copy; a large one is borrowed."""
+    new = empty(array.shape, array.dtype)
+    new[...] = array
+    return new
+
+
 def _give_back(reference: weakref.ref[Array]) -> None:
     """Note a block's end: a finalizer may run anywhere, so it does two atomic things only."""
     _returned.append(_held.pop(id(reference))[1])
@@ -72,7 +92,9 @@ def _lend(size: int) -> memoryview:
             block = blocks.pop()
             _bytes["free"] -= size
         else:
-            block = np.empty(size, np.uint8).data
+            memory = np.empty(size + ALIGNMENT, np.uint8)
+            start = -memory.ctypes.data % ALIGNMENT
+            block = memory[start : start + size].data
         _free[size] = blocks  # now the most recently lent
         _bytes["lent"] += size
         _bytes["peak"] = max(_bytes["peak"], _bytes["lent"])

@@ -53,6 +53,7 @@ __all__ = [
     "gates_backward",
     "gates_forward",
     "gates_forward_inplace",
+    "inplace_views",
     "local_derivatives",
     "sigmoid",
 ]
@@ -186,18 +187,35 @@ PRESCALE = np.array([0.5, 0.5, 0.5, 1.0])
 HALF = np.array(0.5, np.float32)  # an array, because NumPy would convert a number at every call
 
 
-def gates_forward_inplace(a: Array, terms: Array, c: Array, tanh_c: Array, h: Array) -> None:
-    """Compute (2)-(8) without a temporary; a test holds it equal to :func:`gates_forward`.
+def inplace_views(a: Array, terms: Array, c: Array, tanh_c: Array, h: Array) -> tuple[Array, ...]:
+    """Take the views that :func:`gates_forward_inplace` works on, for a caller to keep.
 
-    ``a (5, ...)`` holds PRESCALE ⊙ the pre-activations in FAST_ORDER, which become o, i, f, g, and
+    ``a (5, ...)`` is for PRESCALE ⊙ the pre-activations in FAST_ORDER, which become o, i, f, g, and
     behind them c_prev, so that one call makes both terms of (6): written and kept, in ``terms``
-    ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too.
+    ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too. Taking the views costs a small
+    network as much as computing with them.
     """
-    slab, sigmoids = a[:4], a[:3]
-    np.tanh(slab, slab)  # (4)
+    return a[:4], a[:3], a[1:3], a[3:], terms, *terms, c, tanh_c, a[0], h
+
+
+def gates_forward_inplace(
+    a: Array,
+    sigmoids: Array,
+    i_f: Array,
+    g_c_prev: Array,
+    terms: Array,
+    written: Array,
+    kept: Array,
+    c: Array,
+    tanh_c: Array,
+    o: Array,
+    h: Array,
+) -> None:
+    """Compute (2)-(8) without a temporary; a test holds it equal to :func:`gates_forward`."""
+    np.tanh(a, a)  # (4)
     np.multiply(sigmoids, HALF, sigmoids)
     np.add(sigmoids, HALF, sigmoids)  # (2), (3), (5)
-    np.multiply(a[1:3], a[3:], terms)  # i ⊙ g, f ⊙ c_prev
-    np.add(terms[0], terms[1], c)  # (6)
+    np.multiply(i_f, g_c_prev, terms)  # written = i ⊙ g, kept = f ⊙ c_prev
+    np.add(written, kept, c)  # (6)
     np.tanh(c, tanh_c)  # (7)
-    np.multiply(a[0], tanh_c, h)  # (8)
+    np.multiply(o, tanh_c, h)  # (8)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from . import buffers
 from .cell import LSTMState, init_params, named_gradients
 from .checks import check_array, check_pair, check_size, generator, load_arrays
 from .dropout import check_masks, draw_masks
@@ -214,7 +215,7 @@ class LSTM:
         plan = plan_cuts(ends, self.hidden_size, checkpoint_every)
         x = layout.inside(x)
         if layout.order is None and keep != "nothing":
-            x = x.copy()  # the caller may change it before backward
+            x = buffers.copy(x)  # the caller may change it before backward
 
         tapes, h_n, c_n = [], [], []
         for layer in range(self.num_layers):
@@ -340,7 +341,7 @@ class LSTM:
         features = dstacked.shape[1] - 1 - self.hidden_size
         parts = dstacked[:, :features], dstacked[:, features + 1 :], dstacked[:, features]
         cell = self._cell_params(layer, direction)
-        grads = named_gradients(cell, *(part.copy() for part in parts))
+        grads = named_gradients(cell, *map(buffers.copy, parts))
         return {name + _suffix(layer, direction): grad for name, grad in grads.items()}
 
 

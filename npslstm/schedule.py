@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from .buffers import copy, empty
 from .gates import Array
 from .sequence import Saved, chunk_backward, chunk_forward, stack_weights
 
@@ -24,7 +25,8 @@ __all__ = ["Cut", "Keep", "Plan", "Tape", "layer_backward", "layer_forward", "pl
 
 # A block's arrays should stay in a second-level cache of 1 MiB, and a slice's step too.
 BLOCK_COLUMNS = 256  # steps × rows of one block
-SLICE_FLOATS = 16 * 1024  # rows × H of one slice of the batch
+SLICE_FLOATS = 16 * 1024  # rows × H of one slice of the batch,
+SLICE_ROWS = 64  # and at least so many rows: products of fewer columns are slow
 
 
 class Cut(NamedTuple):
@@ -58,7 +60,7 @@ def plan_cuts(lengths: Sequence[int], hidden: int, checkpoint_every: int | None 
     of at least that many steps, so it cannot change a bit of any result.
     """
     rows = len(lengths)
-    slices = max(1, -(-rows * hidden // SLICE_FLOATS))
+    slices = max(1, min(-(-rows * hidden // SLICE_FLOATS), rows // SLICE_ROWS))
     width = max(1, -(-rows // slices))
     plan: Plan = []
     for n0 in range(0, rows, width):
@@ -145,9 +147,10 @@ def layer_backward(
     douts = [] if dout is None else [dout]
     dtype = np.result_type(weight_ih, weight_hh, tape.x, *dstate, *douts)
     dh, dc = (np.array(s, dtype, order="C") for s in dstate)
-    weight_hh_t = np.ascontiguousarray(weight_hh.T)
+    weight_ih_t, weight_hh_t = copy(weight_ih.T), copy(weight_hh.T)
     dx = _blank(tape.x.shape, dtype, plan)
-    dstacked = np.zeros((len(weight_hh), tape.x.shape[2] + 1 + len(dh)), dtype)
+    dstacked = empty((len(weight_hh), tape.x.shape[2] + 1 + len(dh)), dtype)
+    dstacked[...] = 0
     for index in reversed(range(len(plan))):
         segment = plan[index]
         blocks = tape.blocks[index]
@@ -157,23 +160,26 @@ def layer_backward(
             blocks = _run(stack_weights(*params), tape.x, h, c, segment, None, save=True)
         for (t0, t1, n0, n1), saved in zip(reversed(segment), reversed(blocks), strict=True):
             block_dout = None if dout is None else dout[t0:t1, n0:n1]
-            dh[:, n0:n1], dc[:, n0:n1], block_dstacked = chunk_backward(
-                weight_ih,
+            dh[:, n0:n1], dc[:, n0:n1] = chunk_backward(
+                weight_ih_t,
                 weight_hh_t,
                 saved,
                 block_dout,
                 dh[:, n0:n1],
                 dc[:, n0:n1],
                 dx[t0:t1, n0:n1],
+                dstacked,
             )
-            dstacked += block_dstacked
     return dx, (dh, dc), dstacked
 
 
 def _blank(shape: tuple[int, ...], dtype: Any, plan: Plan) -> Array:
     """Return an array for what the cuts will write, with zeros where they leave any out."""
     covered = sum((cut.t1 - cut.t0) * (cut.n1 - cut.n0) for segment in plan for cut in segment)
-    return np.empty(shape, dtype) if covered == shape[0] * shape[1] else np.zeros(shape, dtype)
+    blank = empty(shape, dtype)
+    if covered < shape[0] * shape[1]:
+        blank[...] = 0
+    return blank
 
 
 def _rows(segment: list[Cut]) -> slice:

@@ -176,8 +176,8 @@ def averaged(result: Any, given: Given) -> Any:
 
 def without_carry(result: Any, _: Given) -> Any:
     """Stop dh and dc at the edge of a block."""
-    dh, dc, dstacked = result
-    return zeros(dh), zeros(dc), dstacked
+    dh, dc = result
+    return zeros(dh), zeros(dc)
 
 
 def upstream_dstate(result: Any, given: Given) -> Any:
@@ -236,12 +236,14 @@ def first_step_only(right: Any) -> Any:
     @functools.wraps(right)
     def wrong(*args: Any, **options: Any) -> Any:
         given = arguments(right, args, options)
-        dh, dc, dstacked = right(**given)
+        state = right(**given)
         later = {name: given[name][1:] for name in ("dout", "dx") if given[name] is not None}
         later["saved"] = type(given["saved"])(*(field[1:] for field in given["saved"]))
+        later["dstacked"] = zeros(given["dstacked"])
         if len(later["dx"]):
-            dstacked = dstacked - right(**given | later)[2]
-        return dh, dc, dstacked
+            right(**given | later)
+        given["dstacked"][...] -= later["dstacked"]
+        return state
 
     return wrong
 

@@ -5,6 +5,7 @@ Quick ones first, because one failure is enough. Each check returns whether all 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from unittest import mock
 
@@ -13,7 +14,16 @@ from cases import LSTMCase
 from kills import random, same
 from test_sequence import cell_in_a_loop
 
-from npslstm import LSTM, Linear, LSTMCell, LSTMModel, mean_squared_error, schedule, sequence
+from npslstm import (
+    LSTM,
+    Linear,
+    LSTMCell,
+    LSTMModel,
+    buffers,
+    mean_squared_error,
+    schedule,
+    sequence,
+)
 from npslstm.gradcheck import check_gradients
 from npslstm.losses import cross_entropy
 from npslstm.rnn import RNN
@@ -47,16 +57,27 @@ def one_sequence_without_bias():
 def cut(what):
     """Run a check in small blocks of steps, slices of rows and pieces of blocks."""
     with (
-        mock.patch.multiple(schedule, BLOCK_COLUMNS=4, SLICE_FLOATS=4),
-        mock.patch.object(sequence, "PIECE_FLOATS", 4),
+        mock.patch.multiple(schedule, BLOCK_COLUMNS=4, SLICE_FLOATS=4, SLICE_ROWS=1),
+        pieces_of(4),
     ):
         return what()
 
 
 def in_pieces():
     """A block of more steps than a piece has, or units, or rows."""
-    with mock.patch.object(sequence, "PIECE_FLOATS", 1):
+    with pieces_of(1):
         return check(LSTM(3, 1, **FLOAT), random(6, 1, 3))
+
+
+@contextmanager
+def pieces_of(floats):
+    """Make scratch with pieces of another size; it is made once a shape, so forget it after."""
+    with mock.patch.object(sequence, "PIECE_FLOATS", floats):
+        buffers._shelf.cache_clear()
+        try:
+            yield
+        finally:
+            buffers._shelf.cache_clear()
 
 
 def checkpointed():

@@ -49,7 +49,7 @@ class CellCase:
 class LSTMCase(CellCase):
     """``lengths`` and ``dropout`` say whether random lengths and frozen random masks are given.
 
-    ``block_columns`` and ``slice_floats`` are the schedule's, so that small arrays are cut, too.
+    ``block_columns`` and the slices' are the schedule's, so that small arrays are cut, too.
     """
 
     T: int = 1
@@ -61,6 +61,7 @@ class LSTMCase(CellCase):
     checkpoint_every: int | None = None
     block_columns: int = 256
     slice_floats: int = 16 * 1024
+    slice_rows: int = 64
 
     def problem(self):
         rng = np.random.default_rng(self.seed)
@@ -112,7 +113,11 @@ class LSTMCase(CellCase):
             batch=batch | states,
             time=time,
             options=options,
-            blocks={"BLOCK_COLUMNS": self.block_columns, "SLICE_FLOATS": self.slice_floats},
+            blocks={
+                "BLOCK_COLUMNS": self.block_columns,
+                "SLICE_FLOATS": self.slice_floats,
+                "SLICE_ROWS": self.slice_rows,
+            },
         )
 
 

@@ -34,7 +34,7 @@ from npslstm import buffers
 TARGETS = {
     "gates": ["local_derivatives", "gates_backward"],
     "cell": ["LSTMCell.backward", "named_gradients"],
-    "sequence": ["save_local_derivatives", "BackwardScratch.__init__", "chunk_backward"],
+    "sequence": ["pieces", "BackwardScratch.__init__", "chunk_backward"],
     "schedule": ["layer_backward"],
     "lstm": ["LSTM.backward", "LSTM._named_gradients"],
     "linear": ["Linear.backward"],
@@ -46,8 +46,7 @@ SECONDS = 60  # that a mutant may take before it counts as killed
 
 # Mutants that do the same: of which function, what the edit looks like, and why.
 EQUIVALENT = [
-    ("save_local_derivatives", r"^length = ", "a piece's size changes no value"),
-    ("save_local_derivatives", r"min\(t \+ PIECE_FLOATS,", "a longer piece overlaps the next"),
+    ("pieces", r"^length = ", "a piece's size changes no value"),
     ("BackwardScratch.__init__", r"^self\.cut = ", "a product cut in another way is the same"),
     ("chunk_backward", r"->  .*reshape\(.*-2\)", "NumPy works out any negative size"),
     ("LSTM.backward", r"else dxs\[-1\]$", "there dxs has one entry"),

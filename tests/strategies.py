@@ -28,6 +28,7 @@ LSTM = CELL | {
     # small enough to cut these arrays into blocks of steps and slices of rows, or the default
     "block_columns": st.sampled_from([256, 1, 2, 3, 5]),
     "slice_floats": st.sampled_from([16 * 1024, 1, 4, 9]),
+    "slice_rows": st.sampled_from([1, 2, 64]),
 }
 MODEL = LSTM | {"K": st.integers(1, 4), "readout": st.sampled_from(["last", "all"])}
 

@@ -16,6 +16,7 @@ from npslstm.gates import (
     gates_backward,
     gates_forward,
     gates_forward_inplace,
+    inplace_views,
     local_derivatives,
     sigmoid,
 )
@@ -108,7 +109,7 @@ def test_the_fast_form_equals_the_plain_one(shape, seed):
     act = np.concatenate([a[FAST_ORDER] * PRESCALE.reshape(4, *[1] * len(shape)), c_prev[None]])
     terms = np.empty((2, *shape))
     fast_c, tanh_c, fast_h = np.empty((3, *shape))
-    gates_forward_inplace(act, terms, fast_c, tanh_c, fast_h)
+    gates_forward_inplace(*inplace_views(act, terms, fast_c, tanh_c, fast_h))
     o, i, f, g, _ = act
     written, kept = terms
     fast_local = np.full_like(local, np.nan)

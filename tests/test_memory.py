@@ -48,9 +48,12 @@ def kept_beyond(x, out, cache):
     """Bytes behind the cache, each buffer once and whole, without those of the input's copy."""
     owned = {id(buffer): buffer for buffer in buffers(cache)}
     assert not owned.keys() & {id(buffer) for buffer in buffers([x, out])}
-    copies = [b for b in owned.values() if b.shape == x.shape and np.array_equal(b, x)]
-    assert len(copies) == 1
-    return sum(buffer.nbytes for buffer in owned.values()) - x.nbytes
+    copy = cache.tapes[0].x
+    assert np.array_equal(copy, x)
+    [whole] = buffers(copy)
+    assert whole.nbytes == x.nbytes
+    del owned[id(whole)]
+    return sum(buffer.nbytes for buffer in owned.values())
 
 
 def peak_of_a_step(every):
@@ -74,7 +77,8 @@ def test_784_steps_keep_two_states_every_28_steps_beyond_input_and_output():
 def test_784_steps_train_in_36_megabytes_beyond_the_output():
     output = 784 * 128 * 256 * 4
     between, peak = peak_of_a_step(28)
-    assert output < between < output + 11e6
+    # 7.3 MB of states, 0.4 of x, 1.2 of weights laid out; the rest is scratch of a block
+    assert output < between < output + 12e6
     assert peak < output + 36e6
 
 
@@ -104,8 +108,8 @@ def test_gradients_are_the_same_to_the_last_bit(every):
     """Over several slices of the batch and blocks of steps; small cases are in test_lstm.py."""
     results = []
     for option in (None, every):
-        lstm, _, out, cache = run(24, 70, 260, option, layers=2)
-        states = np.random.default_rng(1).standard_normal((2, 2, 70, 260), np.float32)
+        lstm, _, out, cache = run(24, 130, 260, option, layers=2)
+        states = np.random.default_rng(1).standard_normal((2, 2, 130, 260), np.float32)
         dx, dstate_0, grads = lstm.backward(cache, np.cos(out), tuple(states))
         results.append({"dx": dx, "dh_0": dstate_0.h, "dc_0": dstate_0.c, "out": out} | grads)
     for name, array in results[0].items():
