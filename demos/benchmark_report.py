@@ -11,6 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+try:
+    from threadpoolctl import threadpool_info
+except ImportError:
+    threadpool_info = list  # knows of no library
+
 __all__ = ["HAVE_TORCH", "cores", "print_machine", "print_table"]
 
 HAVE_TORCH = importlib.util.find_spec("torch") is not None
@@ -39,16 +44,17 @@ def text(cell: object) -> str:
 def print_machine() -> None:
     """Print what the numbers depend on."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    # OpenBLAS says here for what CPU it was built; with DYNAMIC_ARCH it picks its kernels anew.
-    details = blas.get("openblas configuration", "")
     torch = f"PyTorch {importlib.metadata.version('torch')}" if HAVE_TORCH else "no PyTorch"
     print(
         f"Machine:   {processor()}, {cores()} of {os.cpu_count()} cores, {platform.system()}\n"
         f"Libraries: Python {platform.python_version()}, NumPy {np.__version__}, "
         f"BLAS {blas['name']} {blas.get('version', '')}, {torch}"
     )
-    if details:
-        print(f"BLAS:      {details}")
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            # The configuration that NumPy shows names the CPU that OpenBLAS was built for.
+            kernels = library.get("architecture", "unknown")
+            print(f"BLAS:      {library['internal_api']} {library['version']}, kernels {kernels}")
     print(
         "Threads:   one a side, unless a table says otherwise; every side in its own process, in "
         "turns"
