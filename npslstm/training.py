@@ -97,7 +97,7 @@ class NonFiniteError(ArithmeticError):
     Attributes
     ----------
     step : int
-        The number of the step, from 1.
+        The number of the step, from 1; that of the last one taken, where training did not begin.
     parameter : str or None
         The first parameter, in the order of ``params``, that it shows in.
     """
@@ -160,8 +160,9 @@ def fit(
     Raises
     ------
     NonFiniteError
-        If a loss or a gradient is not finite, or its square is not: that step is not taken. If the
-        step makes a parameter infinite: it is not reported, so no checkpoint holds it.
+        If a parameter is not finite to begin with. If a loss or a gradient is not finite, or its
+        square is not: that step is not taken. If the step makes a parameter infinite: it is not
+        reported, so no checkpoint holds it.
     ValueError, TypeError
         If the arguments do not fit together.
     """
@@ -171,6 +172,9 @@ def fit(
     # Optimisers square the gradient; where its square overflows they would stop without a word.
     largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
     loss_sum, hits = start.loss_sum, start.hits
+    name = _first_non_finite(model.params)
+    if name is not None:
+        raise NonFiniteError(start.step, name, f"{name} was not finite before training began")
 
     for step in range(start.step, epochs * per_epoch):
         started = time.perf_counter()

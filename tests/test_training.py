@@ -282,6 +282,14 @@ def test_a_step_that_makes_a_parameter_infinite_is_not_reported(data):
         next(records)
 
 
+def test_a_parameter_that_was_infinite_before_is_not_blamed_on_the_learning_rate(data):
+    """An infinite bias saturates its gate: loss and gradients are finite all the same."""
+    model = make_model()
+    model.params["lstm.bias_ih_l0"][0] = np.inf
+    with pytest.raises(NonFiniteError, match=r"step 0: lstm.bias_ih_l0 was not finite before"):
+        next(run(model, data, SGD(0.1)))
+
+
 def test_an_exploding_norm_is_reported_as_it_was_before_clipping(data):
     model = make_model(dropout=0)
     model.params["head.weight"][...] *= np.float32(1e6)
