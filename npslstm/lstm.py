@@ -212,7 +212,7 @@ class LSTM:
         else:
             masks = check_masks(dropout_masks, self.num_layers - 1, shape, self.dtype)
         ends = [layout.steps] * layout.rows if layout.ends is None else layout.ends.tolist()
-        plan = plan_cuts(ends, self.hidden_size, checkpoint_every)
+        plan = plan_cuts(ends, self.hidden_size, checkpoint_every, self.dtype.itemsize)
         x = layout.inside(x)
         if layout.order is None and keep != "nothing":
             x = buffers.copy(x)  # the caller may change it before backward

@@ -57,7 +57,9 @@ def one_sequence_without_bias():
 def cut(what):
     """Run a check in small blocks of steps, slices of rows and pieces of blocks."""
     with (
-        mock.patch.multiple(schedule, BLOCK_COLUMNS=4, SLICE_FLOATS=4, SLICE_ROWS=1),
+        mock.patch.multiple(
+            schedule, BLOCK_COLUMNS=4, COLUMNS_A_UNIT=0, SLICE_BYTES=32, SLICE_WIDTH=1
+        ),
         pieces_of(4),
     ):
         return what()

@@ -60,8 +60,8 @@ class LSTMCase(CellCase):
     dropout: bool = False
     checkpoint_every: int | None = None
     block_columns: int = 256
-    slice_floats: int = 16 * 1024
-    slice_rows: int = 64
+    slice_bytes: int = 64 * 1024
+    slice_width: int = 256
 
     def problem(self):
         rng = np.random.default_rng(self.seed)
@@ -115,8 +115,9 @@ class LSTMCase(CellCase):
             options=options,
             blocks={
                 "BLOCK_COLUMNS": self.block_columns,
-                "SLICE_FLOATS": self.slice_floats,
-                "SLICE_ROWS": self.slice_rows,
+                "COLUMNS_A_UNIT": 0,
+                "SLICE_BYTES": self.slice_bytes,
+                "SLICE_WIDTH": self.slice_width,
             },
         )
 

@@ -27,8 +27,8 @@ LSTM = CELL | {
     "checkpoint_every": st.none() | st.integers(1, 4),
     # small enough to cut these arrays into blocks of steps and slices of rows, or the default
     "block_columns": st.sampled_from([256, 1, 2, 3, 5]),
-    "slice_floats": st.sampled_from([16 * 1024, 1, 4, 9]),
-    "slice_rows": st.sampled_from([1, 2, 64]),
+    "slice_bytes": st.sampled_from([64 * 1024, 8, 32, 72]),
+    "slice_width": st.sampled_from([1, 16, 256]),
 }
 MODEL = LSTM | {"K": st.integers(1, 4), "readout": st.sampled_from(["last", "all"])}
 

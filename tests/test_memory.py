@@ -69,25 +69,27 @@ def peak_of_a_step(every):
     return json.loads(completed.stdout)
 
 
-def test_784_steps_keep_two_states_every_28_steps_beyond_input_and_output():
+def test_784_steps_keep_two_states_every_32_steps_beyond_input_and_output():
+    """28 is rounded up to blocks of eight steps; the last segment is half as long."""
     _, x, out, cache = run(**LONG, every=28)
-    assert kept_beyond(x, out, cache) == 784 // 28 * 2 * 128 * 256 * 4 == 7_340_032
+    assert kept_beyond(x, out, cache) == 25 * 2 * 128 * 256 * 4 == 6_553_600
 
 
-def test_784_steps_train_in_36_megabytes_beyond_the_output():
+def test_784_steps_train_in_43_megabytes_beyond_the_output():
     output = 784 * 128 * 256 * 4
     between, peak = peak_of_a_step(28)
-    # 7.3 MB of states, 0.4 of x, 1.2 of weights laid out; the rest is scratch of a block
-    assert output < between < output + 12e6
-    assert peak < output + 36e6
+    # 6.6 MB of states, 0.4 of x, 1.2 of weights laid out; the rest is scratch of a block
+    assert output < between < output + 14e6
+    assert peak < output + 43e6
 
 
 @pytest.mark.slow
-def test_without_checkpoints_784_steps_take_735_megabytes_beyond_the_output():
+def test_without_checkpoints_784_steps_take_737_megabytes_beyond_the_output():
     output = 784 * 128 * 256 * 4
     between, peak = peak_of_a_step(None)
-    assert 7 * output < between - output < 7.05 * output  # 7 numbers a unit and step
-    assert peak < output + 735e6
+    # 7 numbers a unit and step, x, the weights laid out, and scratch of a block
+    assert 8 * output < between < 8 * output + 8e6
+    assert peak < output + 737e6
 
 
 def test_what_is_kept_grows_as_the_square_root_of_the_steps():

@@ -112,29 +112,34 @@ def test_a_cut_product_is_the_product(m, k, n, seed):
     lengths=st.lists(st.integers(0, 12), max_size=7),
     hidden=st.integers(1, 4),
     every=st.none() | st.integers(1, 6),
+    itemsize=st.sampled_from([4, 8]),
     blocks=st.fixed_dictionaries(
         {
             "BLOCK_COLUMNS": st.integers(1, 20),
-            "SLICE_FLOATS": st.integers(1, 20),
-            "SLICE_ROWS": st.integers(1, 4),
+            "COLUMNS_A_UNIT": st.integers(0, 3),
+            "SLICE_BYTES": st.integers(1, 160),
+            "SLICE_WIDTH": st.integers(1, 32),
         }
     ),
 )
-def test_cuts_cover_every_valid_step_of_every_row_once_and_in_order(lengths, hidden, every, blocks):
+def test_cuts_cover_every_valid_step_of_every_row_once_and_in_order(
+    lengths, hidden, every, itemsize, blocks
+):
     lengths.sort(reverse=True)
     with mock.patch.multiple(schedule, **blocks):
-        plan = schedule.plan_cuts(lengths, hidden, every)
-        ungrouped = schedule.plan_cuts(lengths, hidden)
+        plan = schedule.plan_cuts(lengths, hidden, every, itemsize)
+        ungrouped = schedule.plan_cuts(lengths, hidden, None, itemsize)
     cuts = [cut for segment in plan for cut in segment]
     assert cuts == [cut for segment in ungrouped for cut in segment]
     for row, length in enumerate(lengths):
         steps = [t for t0, t1, n0, n1 in cuts if n0 <= row < n1 for t in range(t0, t1)]
         assert steps == list(range(length))
+    columns = max(blocks["BLOCK_COLUMNS"], blocks["COLUMNS_A_UNIT"] * hidden)
     for t0, t1, n0, n1 in cuts:
-        assert t1 - t0 == 1 or (t1 - t0) * (n1 - n0) <= blocks["BLOCK_COLUMNS"]
+        assert t1 - t0 == 1 or (t1 - t0) * (n1 - n0) <= columns
         # slices are of equal width, so one row more than fits may be in them
-        few = n1 - n0 < 2 * blocks["SLICE_ROWS"]
-        assert few or (n1 - n0 - 1) * hidden < blocks["SLICE_FLOATS"]
+        few = (n1 - n0) * itemsize < 2 * max(blocks["SLICE_WIDTH"], itemsize)
+        assert few or (n1 - n0 - 1) * hidden * itemsize < blocks["SLICE_BYTES"]
     for segment, following in pairwise(plan):
         if every and segment[0].n0 == following[0].n0:
             assert following[0].t0 - segment[0].t0 >= every
