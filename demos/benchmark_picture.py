@@ -24,6 +24,10 @@ DTYPES = {"float32": ("blue", "o"), "float64": ("orange", "s")}  # colour, marke
 SIDES = {OURS: ("blue", "o"), THEIRS: ("vermillion", "s")}
 AXES = {"T": ("steps T", "steps"), "N": ("batch N", "batch"), "H": ("units H", "hidden")}
 COLUMNS = 3
+KEY = (
+    0.5,
+    0.13,
+)  # of the panel, beside the two small sizes, whose ratios to a torch cell are small
 SMALL = 8  # points, for titles that must not meet their neighbours
 
 
@@ -35,14 +39,16 @@ def draw(found: dict[str, Any]):
         if part in found and other in found[part][0].seconds
     ][:COLUMNS]
     growing = list(found.get("scaling", {}).items())
-    rows = [row for row in ((draw_ratios, ratios), (draw_growth, growing)) if row[1]]
+    rows = [
+        row for row in ((draw_ratios, ratios, KEY), (draw_growth, growing, "upper left")) if row[1]
+    ]
     fig, axes = figure(len(rows), COLUMNS, height=2.9 * len(rows), squeeze=False)
-    for ax_row, (draw_panel, row) in zip(axes, rows, strict=True):
+    for ax_row, (draw_panel, row, place) in zip(axes, rows, strict=True):
         for ax, panel in zip(ax_row, row, strict=False):
             draw_panel(ax, *panel, first=ax is ax_row[0])
         for ax in ax_row[len(row) :]:
             ax.remove()
-        ax_row[len(row) - 1].legend(loc="best", fontsize=SMALL)
+        ax_row[len(row) - 1].legend(loc=place, fontsize=SMALL)
     return fig
 
 
