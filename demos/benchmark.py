@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import benchmark_picture
+from benchmark_check import check
 from benchmark_job import Job, train
 from benchmark_memory import memory
 from benchmark_report import print_machine
@@ -30,7 +31,7 @@ from benchmark_sides import Case
 from benchmark_workers import Crew, Turns
 from plotting import have_matplotlib, save
 
-PARTS = "step", "inference", "memory", "scaling", "cores", "job"
+PARTS = "step", "inference", "memory", "check", "scaling", "cores", "job"
 DTYPES = "float32", "float64"
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
     core_sizes: list[Case]
     growing: dict[str, list[Case]]  # by the letter that grows
     checkpointing: list[tuple[Case, int]]  # and checkpoint_every
+    checks: list[Case]
     job: Job
     epochs: int  # of the job that are timed
     turns: Turns
@@ -73,6 +75,7 @@ USUAL = Settings(
         "H": grow(ROWS, "hidden", [16, 32, 64, 128, 256, 512, 1024]),
     },
     checkpointing=[(PIXELS._replace(steps=steps), math.isqrt(steps)) for steps in (196, 784, 3136)],
+    checks=[PIXELS._replace(dtype="float64")],
     job=Job.of(None),
     epochs=5,
     turns=Turns(rounds=15, seconds=0.05),
@@ -87,6 +90,7 @@ QUICK = Settings(
         "H": grow(TINY, "hidden", [2, 4]),
     },
     checkpointing=[(Case(600, 4, 1, 5, 1), 100)],
+    checks=[TINY._replace(dtype="float64")],
     job=Job(None, epochs=2, batch_size=64, hidden=4, examples=128),
     epochs=2,
     turns=Turns(rounds=2, seconds=0.0),
@@ -166,6 +170,7 @@ def main(argv: list[str] | None = None) -> None:
             "step": lambda: step(crew, cases, turns),
             "inference": lambda: inference(crew, cases, turns),
             "memory": lambda: memory(crew, cases, settings.checkpointing, turns),
+            "check": lambda: check(crew, settings.checks),
             "scaling": lambda: scaling(crew, settings.growing, turns),
             "cores": lambda: two_cores(crew, settings.core_sizes, rested),
             "job": lambda: train(crew, settings.job, settings.epochs, args.reach),

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npslstm.mistakes import mistake
 from npslstm.schedule import plan_cuts
 
 ROOT = Path(__file__).parents[1]
@@ -237,6 +238,21 @@ def test_workers_have_the_threads_they_were_given(monkeypatch):
     with Worker(threads=3) as worker:
         assert worker.call(os.getenv, "OPENBLAS_NUM_THREADS") == "3"
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+
+
+def test_check_table_finds_the_gradients_right(quick):
+    [row] = next(rows for title, rows in tables(quick[0]).items() if title.startswith("Every"))
+    assert row["found"] == "right"
+    assert float(row["worst error"]) < 1e-12
+
+
+@pytest.mark.usefixtures("demos")
+def test_check_finds_a_mistake():
+    from benchmark_check import directional
+    from benchmark_sides import Case
+
+    with mistake("drop_dc"):
+        assert not directional(Case(6, 4, 3, 5, 1, "float64")).passed
 
 
 @pytest.mark.parametrize(
