@@ -39,16 +39,15 @@ def draw(found: dict[str, Any]):
         if part in found and other in found[part][0].seconds
     ][:COLUMNS]
     growing = list(found.get("scaling", {}).items())
-    rows = [
-        row for row in ((draw_ratios, ratios, KEY), (draw_growth, growing, "upper left")) if row[1]
-    ]
+    rows = [(draw_ratios, ratios, -1, KEY), (draw_growth, growing, 1, "lower right")]
+    rows = [row for row in rows if row[1]]
     fig, axes = figure(len(rows), COLUMNS, height=2.9 * len(rows), squeeze=False)
-    for ax_row, (draw_panel, row, place) in zip(axes, rows, strict=True):
+    for ax_row, (draw_panel, row, keyed, place) in zip(axes, rows, strict=True):
         for ax, panel in zip(ax_row, row, strict=False):
             draw_panel(ax, *panel, first=ax is ax_row[0])
         for ax in ax_row[len(row) :]:
             ax.remove()
-        ax_row[len(row) - 1].legend(loc=place, fontsize=SMALL)
+        ax_row[: len(row)][keyed].legend(loc=place, fontsize=SMALL)
     return fig
 
 
