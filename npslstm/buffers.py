@@ -93,7 +93,7 @@ def _lend(size: int) -> memoryview:
             _bytes["free"] -= size
         else:
             memory = np.empty(size + ALIGNMENT, np.uint8)
-            start = -memory.ctypes.data % ALIGNMENT
+            start = -memory.__array_interface__["data"][0] % ALIGNMENT
             block = memory[start : start + size].data
         _free[size] = blocks  # now the most recently lent
         _bytes["lent"] += size

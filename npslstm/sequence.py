@@ -27,6 +27,7 @@ from .gates import FAST_ORDER, GATES, LOCALS, PRESCALE, Array
 
 __all__ = ["Saved", "chunk_backward", "chunk_forward", "stack_weights"]
 
+UNPACKED = 1_000_000  # m·k·n of the largest product (m, k) @ (k, n) that OpenBLAS does not pack
 VECTOR = 16  # numbers; a product's columns come in so many
 PIECE_FLOATS = 8 * 1024  # one array of a piece of a block: a dozen of them stay in cache
 
@@ -64,15 +65,15 @@ def stack_weights(
 def cut(m: int, k: int, n: int) -> tuple[int, ...]:
     """Return the shape to give a matrix (m, k), or its product, before it meets one of (k, n).
 
-    OpenBLAS multiplies without first packing its operands when m·k·n <= 10⁶, which is 10 to 20 %
-    faster where, as here, an operand is used once; so the left matrix is viewed as
-    ``(m/r, r, k)``, with r rows small enough, but no fewer than 4, or 16 if the right matrix is
-    wide: fewer cost more than the packing. The choice depends on shapes alone, and the result
-    differs from the plain product by rounding at most.
+    OpenBLAS multiplies small matrices without first packing them, which is 10 to 20 % faster
+    where, as here, an operand is used once; so the left matrix is viewed as ``(m/r, r, k)``, with r
+    rows small enough, but no fewer than 4, or 16 if the right matrix is wide: fewer cost more than
+    the packing. The choice depends on shapes alone, and the result differs from the plain product
+    by rounding at most.
     """
     least = 4 if n <= 128 else 16
     for blocks in range(2, m // least + 1):
-        if m % blocks == 0 and m // blocks * k * n <= 1_000_000 < m * k * n:
+        if m % blocks == 0 and m // blocks * k * n <= UNPACKED < m * k * n:
             return blocks, m // blocks
     return (m,)
 

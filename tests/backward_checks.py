@@ -60,21 +60,27 @@ def cut(what):
         mock.patch.multiple(
             schedule, BLOCK_COLUMNS=4, COLUMNS_A_UNIT=0, SLICE_BYTES=32, SLICE_WIDTH=1
         ),
-        pieces_of(4),
+        kernel(PIECE_FLOATS=4),
     ):
         return what()
 
 
 def in_pieces():
     """A block of more steps than a piece has, or units, or rows."""
-    with pieces_of(1):
+    with kernel(PIECE_FLOATS=1):
         return check(LSTM(3, 1, **FLOAT), random(6, 1, 3))
 
 
+def in_cut_products():
+    """The products that make dh and dx, 8 x 32 x 3, in two parts of 4 rows each."""
+    with kernel(UNPACKED=4 * 32 * 3):
+        return check(LSTM(8, 8, **FLOAT), random(4, 3, 8))
+
+
 @contextmanager
-def pieces_of(floats):
-    """Make scratch with pieces of another size; it is made once a shape, so forget it after."""
-    with mock.patch.object(sequence, "PIECE_FLOATS", floats):
+def kernel(**sizes):
+    """Make scratch with other sizes; it is made once a shape, so forget it before and after."""
+    with mock.patch.multiple(sequence, **sizes):
         buffers._shelf.cache_clear()
         try:
             yield
@@ -230,6 +236,7 @@ CHECKS = [
     labels_outside_are_refused,
     one_sequence_without_bias,
     in_pieces,
+    in_cut_products,
     checkpointed,
     partial(cut, checkpointed),
     absent_upstream_gradients,
