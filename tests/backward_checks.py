@@ -77,6 +77,13 @@ def in_cut_products():
         return check(LSTM(8, 8, **FLOAT), random(4, 3, 8))
 
 
+def many_features():
+    """More of them than units, rows or steps, or than fill up the weight gradient's columns."""
+    return check(LSTM(40, 2, **FLOAT), random(50, 1, 40)) and check(
+        LSTM(40, 2, **FLOAT), random(3, 2, 40)
+    )
+
+
 @contextmanager
 def kernel(**sizes):
     """Make scratch with other sizes; it is made once a shape, so forget it before and after."""
@@ -237,6 +244,7 @@ CHECKS = [
     one_sequence_without_bias,
     in_pieces,
     in_cut_products,
+    many_features,
     checkpointed,
     partial(cut, checkpointed),
     absent_upstream_gradients,

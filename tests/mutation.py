@@ -47,6 +47,7 @@ SECONDS = 60  # that a mutant may take before it counts as killed
 # Mutants that do the same: of which function, what the edit looks like, and why.
 EQUIVALENT = [
     ("pieces", r"^length = ", "a piece's size changes no value"),
+    ("pieces", r"t \+ PIECE_FLOATS\)", "a longer piece overlaps the next"),
     ("BackwardScratch.__init__", r"^self\.cut", "a product cut in another way is the same"),
     ("BackwardScratch.__init__", r"^width = ", "more columns than are needed are cut off again"),
     (
