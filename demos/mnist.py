@@ -97,6 +97,8 @@ def run(args) -> None:
             records = itertools.islice(records, max(0, args.max_steps - start.step))
         history = train(records, args, model, optimizer, interrupt)
     seconds = time.perf_counter() - began
+    if args.torch and not mnist_torch.is_first():
+        return
 
     result = evaluate(model, data.test_images, data.test_labels, transform=as_batch)
     wrong = round((1 - result.accuracy) * len(data.test_labels))

@@ -77,10 +77,15 @@ def start(device: str | None, seed: int) -> Any:
     if distributed.is_available() and distributed.is_torchelastic_launched():
         distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
         atexit.register(distributed.destroy_process_group)
-        if distributed.get_rank() > 0:
+        if not is_first():
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, until the end
     torch.manual_seed(seed + processes()[0])  # PyTorch's own dropout, another in each process
     return found
+
+
+def is_first() -> bool:
+    """Whether this process is the one that evaluates, prints and draws."""
+    return processes()[0] == 0
 
 
 def train(
@@ -106,8 +111,7 @@ def train(
     -------
     twin : Twin
     records : iterator of StepRecord
-        PyTorch's, the steps side by side included. Under torchrun every process but the first
-        ends with the last of them.
+        PyTorch's, the steps side by side included.
     """
     print(versions(device))
     rows = slice(min(PARITY_ROWS, settings["batch_size"]))
@@ -126,7 +130,7 @@ def train(
 
 
 def _records(taken: list[StepRecord], rest: Iterator[StepRecord]) -> Iterator[StepRecord]:
-    """Yield all, say how long the rest took, and leave what follows to the first process."""
+    """Yield all, and say how long the rest took."""
     yield from taken
     steps, began = 0, time.perf_counter()
     for record in rest:
@@ -136,8 +140,6 @@ def _records(taken: list[StepRecord], rest: Iterator[StepRecord]) -> Iterator[St
         seconds = time.perf_counter() - began
         epoch = seconds / steps * record.steps_per_epoch
         print(f"PyTorch alone: {steps} steps in {seconds:.1f} s, {epoch:.2f} s an epoch")
-    if processes()[0] > 0:
-        sys.exit()  # the first one evaluates, prints and draws
 
 
 def versions(device: Any) -> str:

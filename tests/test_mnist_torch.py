@@ -165,13 +165,13 @@ def test_training_goes_on_in_pytorch_from_where_both_stood(torch, capsys):
     assert largest_drift(alone, twin) <= 1e-9
 
 
-def test_every_process_but_the_first_ends_with_the_last_step(monkeypatch):
-    monkeypatch.setattr(mnist_torch, "processes", lambda: (1, 2))
-    records = mnist_torch._records(["record"], iter([]))
-    assert next(records) == "record"
-    with pytest.raises(SystemExit) as ended:
-        next(records)
-    assert not ended.value.code
+@pytest.mark.torch
+@pytest.mark.parametrize("steps", [["--max-steps", "3"], []])
+def test_every_process_but_the_first_ends_with_training(torch, steps, monkeypatch, capsys):
+    monkeypatch.setattr(mnist_torch, "is_first", lambda: False)
+    arguments = "--torch --device cpu --hidden 8 --epochs 1 --batch-size 500 --parity-steps 2"
+    assert mnist.main([*arguments.split(), *steps]) == 0
+    assert "Test accuracy" not in capsys.readouterr().out
 
 
 @pytest.mark.torch
