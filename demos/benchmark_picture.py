@@ -24,10 +24,7 @@ DTYPES = {"float32": ("blue", "o"), "float64": ("orange", "s")}  # colour, marke
 SIDES = {OURS: ("blue", "o"), THEIRS: ("vermillion", "s")}
 AXES = {"T": ("steps T", "steps"), "N": ("batch N", "batch"), "H": ("units H", "hidden")}
 COLUMNS = 3
-KEY = (
-    0.5,
-    0.13,
-)  # of the panel, beside the two small sizes, whose ratios to a torch cell are small
+KEY = (0.5, 0.13)  # in the last panel, right of the two small sizes, whose dots lie left
 SMALL = 8  # points, for titles that must not meet their neighbours
 
 
