@@ -192,8 +192,8 @@ def inplace_views(a: Array, terms: Array, c: Array, tanh_c: Array, h: Array) -> 
 
     ``a (5, ...)`` is for PRESCALE ⊙ the pre-activations in FAST_ORDER, which become o, i, f, g, and
     behind them c_prev, so that one call makes both terms of (6): written and kept, in ``terms``
-    ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too. Taking the views costs a small
-    network as much as computing with them.
+    ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too. Taking the views at every step would
+    be a sixth of a forward pass of one row and 32 units.
     """
     return a[:4], a[:3], a[1:3], a[3:], terms, *terms, c, tanh_c, a[0], h
 

@@ -24,13 +24,13 @@ from .sequence import Saved, chunk_backward, chunk_forward, stack_weights
 __all__ = ["Cut", "Keep", "Plan", "Tape", "layer_backward", "layer_forward", "plan_cuts"]
 
 # A block's arrays should stay in a second-level cache of 1 MiB, and a slice's step too: with blocks
-# of 128 columns a training step takes 2 to 6 % longer, with blocks of 512 no less. Where the
-# weights alone fill that cache, what counts is to add up their gradient less often: more columns
-# gain 5 to 11 % at H = 512.
+# of 128 columns a training step in float32 takes 2 to 6 % longer, with blocks of 512 no less. Where
+# the weights alone fill that cache, what counts is to add up their gradient less often: more
+# columns gain 3 to 11 % at H = 512.
 BLOCK_COLUMNS = 256  # steps × rows of one block,
 COLUMNS_A_UNIT = 2  # or so many times H, if that is more
 SLICE_BYTES = 64 * 1024  # of one array of a step, rows × H, in one slice of the batch,
-SLICE_WIDTH = 256  # but at least so many of each unit: narrow products are slow (H = 1,024: 15 %)
+SLICE_WIDTH = 256  # but at least so many of each unit: narrow products are slow (H = 1,024: 10 %)
 
 
 class Cut(NamedTuple):
