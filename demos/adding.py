@@ -17,7 +17,7 @@ that is half closed forgets in a few steps, and gradients must then find out tha
 
 from __future__ import annotations
 
-import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
 import time
@@ -25,8 +25,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from adding_networks import KINDS, make_network
-from plotting import PALETTE, figure, have_matplotlib, progress, save
+from parts.adding.networks import KINDS, make_network
+from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm import mean_squared_error
 from npslstm.optim import Adam, clip_grad_norm

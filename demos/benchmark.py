@@ -12,7 +12,7 @@ Before anything is timed, all sides must agree on every output and gradient.
 
 from __future__ import annotations
 
-import threads  # noqa: F401  isort: skip, before NumPy
+from parts import threads  # noqa: F401  isort: skip, before NumPy
 
 import argparse
 import math
@@ -21,15 +21,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import benchmark_picture
-from benchmark_check import check
-from benchmark_job import Job, train
-from benchmark_memory import memory
-from benchmark_report import print_machine
-from benchmark_sections import inference, scaling, step, two_cores
-from benchmark_sides import Case
-from benchmark_workers import Crew, Turns
-from plotting import have_matplotlib, save
+from parts.benchmark import picture as benchmark_picture
+from parts.benchmark.check import check
+from parts.benchmark.job import Job, train
+from parts.benchmark.memory import memory
+from parts.benchmark.report import print_machine
+from parts.benchmark.sections import inference, scaling, step, two_cores
+from parts.benchmark.sides import Case
+from parts.benchmark.workers import Crew, Turns
+from parts.plotting import have_matplotlib, save
 
 PARTS = "step", "inference", "memory", "check", "scaling", "cores", "job"
 DTYPES = "float32", "float64"

@@ -18,7 +18,7 @@ compressors. For a look inside, --cell and --page colour that part by what one m
 
 from __future__ import annotations
 
-import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
 import math
@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from char_lm_baselines import compressor_bits, ngram_bits
-from char_lm_cells import cell_values, find_cells, page, report, terminal_view
-from char_lm_model import CharLM, lanes, train_epoch
-from plotting import PALETTE, figure, have_matplotlib, progress, save
+from parts.char_lm.baselines import compressor_bits, ngram_bits
+from parts.char_lm.cells import cell_values, find_cells, page, report, terminal_view
+from parts.char_lm.model import CharLM, lanes, train_epoch
+from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm.optim import Adam, one_cycle
 

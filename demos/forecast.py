@@ -27,14 +27,14 @@ root mean squared error, whoever wins. On the sunspots that is the autoregressio
 
 from __future__ import annotations
 
-import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
 import time
 from pathlib import Path
 
 import numpy as np
-from forecast_methods import (
+from parts.forecast.methods import (
     Array,
     Series,
     choose_autoregression,
@@ -46,7 +46,7 @@ from forecast_methods import (
     seasonal_naive,
     train_lstm,
 )
-from plotting import PALETTE, figure, have_matplotlib, save
+from parts.plotting import PALETTE, figure, have_matplotlib, save
 
 SUNSPOTS = Path(__file__).parent / "data" / "sunspots.csv", "sunspot number"
 OF_SUNSPOTS = {"season": 132, "horizon": 60, "context": 132}  # months

@@ -16,12 +16,12 @@ Jozefowicz et al. 2015).
 
 from __future__ import annotations
 
-import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
 
 import numpy as np
-from plotting import PALETTE, figure, have_matplotlib, progress, save
+from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm import LSTM
 from npslstm.rnn import RNN

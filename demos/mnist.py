@@ -6,7 +6,7 @@ less than a minute.
 
 from __future__ import annotations
 
-import threads  # isort: skip, before NumPy
+from parts import threads  # isort: skip, before NumPy
 
 import signal
 import sys
@@ -23,11 +23,11 @@ import os
 import time
 from pathlib import Path
 
-import mnist_pictures
-import mnist_torch
-import plotting
-from mnist_options import OPTIMIZERS, SCHEDULES, parse
-from mnist_session import Interrupt, begin, how_to_go_on, is_due, save
+from parts import plotting
+from parts.mnist import pictures as mnist_pictures
+from parts.mnist import torch as mnist_torch
+from parts.mnist.options import OPTIMIZERS, SCHEDULES, parse
+from parts.mnist.session import Interrupt, begin, how_to_go_on, is_due, save
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError

@@ -16,14 +16,14 @@ gives the value, so that every equation stays as it is.
 
 from __future__ import annotations
 
-import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
 import cmath
 import math
 
 import numpy as np
-from plotting import PALETTE, figure, have_matplotlib, save
+from parts.plotting import PALETTE, figure, have_matplotlib, save
 
 from npslstm import LSTM, LSTMCell
 from npslstm.trace import trace

@@ -29,7 +29,7 @@ from .losses import cross_entropy, mean_squared_error
 from .lstm import LSTM
 from .model import LSTMModel
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "LSTM",
     "LSTMCell",

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .gradcheck import check_gradients
-from .mistakes import MISTAKES, mistake
+from .gradcheck.check import check_gradients
+from .mistakes.table import MISTAKES, mistake
 from .model import LSTMModel
 
 INPUTS, CLASSES = 3, 4  # D and K of the model that is checked

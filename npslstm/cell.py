@@ -16,8 +16,16 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import gates
-from .checks import check_array, check_dtype, check_pair, check_size, generator, load_arrays
-from .gates import GATES, Array
+from .arguments import (
+    Array,
+    check_array,
+    check_dtype,
+    check_pair,
+    check_size,
+    generator,
+    load_arrays,
+)
+from .gates import GATES
 
 __all__ = ["CellCache", "LSTMCell", "LSTMState", "init_params", "named_gradients"]
 

@@ -39,10 +39,11 @@ the letters are those of PyTorch's ``nn.LSTM``.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .arguments import Array
 
 __all__ = [
     "FAST_ORDER",
@@ -57,8 +58,6 @@ __all__ = [
     "local_derivatives",
     "sigmoid",
 ]
-
-Array = NDArray[Any]
 
 GATES = 4  # pre-activations a step: i, f, g, o
 LOCALS = 6  # local derivatives a step: (14), (11), (12), (13), (10), (9)

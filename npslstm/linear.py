@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .checks import Array, check_array, check_dtype, check_size, generator
+from .arguments import Array, check_array, check_dtype, check_size, generator
 
 __all__ = ["Linear", "LinearCache"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import Array, check_array
+from .arguments import Array, check_array
 
 __all__ = ["cross_entropy", "mean_squared_error"]
 

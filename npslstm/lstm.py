@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import buffers
+from .arguments import Array, check_array, check_pair, check_size, generator, load_arrays
 from .cell import LSTMState, init_params, named_gradients
-from .checks import check_array, check_pair, check_size, generator, load_arrays
-from .dropout import check_masks, draw_masks
-from .gates import Array
-from .layout import Layout, leading_axes
-from .schedule import Keep, Plan, Tape, layer_backward, layer_forward, plan_cuts
+from .kernel import scratch as buffers
+from .kernel.dropout import check_masks, draw_masks
+from .kernel.layout import Layout, leading_axes
+from .kernel.schedule import Keep, Plan, Tape, layer_backward, layer_forward, plan_cuts
 
 __all__ = ["LSTM", "LSTMCache"]
 

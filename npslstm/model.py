@@ -14,13 +14,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .arguments import Array, check_array, check_pair, check_size, generator, load_arrays
 from .cell import LSTMState
-from .checks import check_array, check_pair, check_size, generator, load_arrays
-from .gates import Array
+from .files.npz import CheckpointError, read_npz, write_npz
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
 from .lstm import LSTM, LSTMCache
-from .npz import CheckpointError, read_npz, write_npz
 
 __all__ = ["LSTMModel", "ModelCache"]
 

@@ -1,30 +1,21 @@
 """Gradient clipping and the optimisers, simplest first.
 
-``Optimizer.step`` changes parameters in place, which nothing else in the package does. The learning
-rate schedules are offered here too; they are written in ``learning_rate.py``.
+``Optimizer.step`` changes parameters in place, which nothing else in the package does. How the
+learning rate moves is in ``training/learning_rate.py``.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from .checks import Array, check_like
-from .learning_rate import Schedule, constant, cosine, one_cycle
+from .arguments import Array, check_like
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Optimizer",
-    "Schedule",
-    "clip_grad_norm",
-    "constant",
-    "cosine",
-    "one_cycle",
-]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
 
 
 def clip_grad_norm(
@@ -274,3 +265,10 @@ class AdamW(Adam):
 def _require(name: str, value: object, holds: bool, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name}: expected {expected}, given {value}")
+
+
+def __getattr__(name: str) -> Any:
+    """Give the schedules, which 0.1.0 offered here too."""
+    if name in ("Schedule", "constant", "cosine", "one_cycle"):
+        return getattr(importlib.import_module(".training.learning_rate", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

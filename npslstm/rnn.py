@@ -28,8 +28,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .checks import Array, check_array, check_dtype, check_size, generator, load_arrays
-from .layout import Layout, leading_axes
+from .arguments import Array, check_array, check_dtype, check_size, generator, load_arrays
+from .kernel.layout import Layout, leading_axes
 
 __all__ = ["RNN", "RNNCache"]
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import gates
-from .checks import Array, check_array, check_pair
+from .arguments import Array, check_array, check_pair
 from .gates import GATES
-from .layout import Layout
+from .kernel.layout import Layout
 from .lstm import LSTM, LSTMCache
 from .model import LSTMModel, ModelCache
 

@@ -9,7 +9,7 @@ from compare import EPS, assert_same_bits
 
 from npslstm import LSTMCell, LSTMState
 from npslstm.datasets import load_embedded
-from npslstm.views import as_sequences
+from npslstm.datasets.views import as_sequences
 
 
 def test_the_notebooks_first_step():

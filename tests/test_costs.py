@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from owned import buffers
 
 from npslstm import LSTM
 from npslstm.rnn import RNN
@@ -47,17 +48,6 @@ def run(sizes, dtype=np.float32, **options):
     lstm = LSTM(features, hidden, layers, dtype=dtype, rng=0)
     x = rng.normal(size=(steps, rows, features)).astype(dtype)
     return lstm, lstm.forward(x, **options)
-
-
-def buffers(value):
-    """Yield the arrays that own the memory behind every array in nested tuples and lists."""
-    if isinstance(value, np.ndarray):
-        while isinstance(value.base, np.ndarray):
-            value = value.base
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from buffers(part)
 
 
 def kept_bytes(cache):

@@ -12,27 +12,10 @@ import numpy as np
 import pytest
 from cases import CellCase, LSTMCase, ModelCase
 from compare import assert_close, assert_same_bits, assert_small, norm, norms
+from directions import inner, jvp, random_like
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import every_kind
-
-STEP = 2.0**-100  # a power of two, so that nothing is rounded by scaling with it
-
-
-def jvp(problem, directions):
-    """J v: the derivative of every output when these inputs move along these directions."""
-    moved = {n: problem.inputs[n] + 1j * STEP * v for n, v in directions.items()}
-    return {n: out.imag / STEP for n, out in problem.change(moved).outputs().items()}
-
-
-def inner(u, v):
-    """⟨u, v⟩ over all arrays of two dictionaries."""
-    return sum(np.vdot(u[n], v[n]) for n in v)
-
-
-def random_like(arrays, seed):
-    rng = np.random.default_rng(seed)
-    return {n: rng.standard_normal(a.shape) for n, a in arrays.items()}
 
 
 def assert_each_array_equals_the_complex_step(problem):

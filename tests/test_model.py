@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from compare import assert_close, assert_same_bits, assert_small, norm
+from directions import STEP, random_like
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import bind
 from strategies import model_cases
-from test_gradients import STEP, random_like
 
 from npslstm import LSTMModel, cross_entropy, mean_squared_error
-from npslstm.npz import CheckpointError, write_npz
+from npslstm.files.npz import CheckpointError, write_npz
 
 
 def test_parameters_are_the_very_arrays_of_the_parts():

@@ -12,11 +12,11 @@ import numpy as np
 from balls import solve
 from cases import LSTMCase
 from compare import EPS, assert_close, assert_small, norm, norms, note_worst
+from directions import inner, jvp, random_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import textbook_outputs
 from strategies import every_kind, lstm_cases
-from test_gradients import inner, jvp, random_like
 
 STEP = mpmath.mpf("1e-60")  # its square is beyond 50 digits
 TINY = {"T": st.integers(1, 3), "D": st.integers(1, 2), "H": st.integers(1, 2)}

@@ -1,0 +1,1 @@
+"""Parts of ``adding.py``: the networks that are compared."""

@@ -1,0 +1,1 @@
+"""Parts of ``forecast.py``: the ways to forecast."""

@@ -1,0 +1,1 @@
+"""Parts of ``mnist.py``: options, sessions that can be resumed, pictures, PyTorch."""

@@ -1,0 +1,235 @@
+"""The adding-problem demo: its data, its initialisation, its RNN's gradient, and what it prints."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npslstm import mean_squared_error
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def networks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "demos")
+    from parts.adding import networks as adding_networks
+
+    return adding_networks
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "demos")
+    import adding
+
+    return adding
+
+
+# --- the problem ---
+
+
+@pytest.mark.parametrize("steps", [4, 5, 100])
+def test_targets_are_the_sums_of_the_two_marked_numbers(demo, steps):
+    x, y = demo.draw(np.random.default_rng(0), 50, steps)
+    assert (x.shape, y.shape, x.dtype, y.dtype) == ((steps, 50, 2), (50, 1), "float32", "float32")
+    assert x[:, :, 0].min() >= 0
+    assert x[:, :, 0].max() <= 1
+    places = set()
+    for row in range(50):
+        first, second = np.flatnonzero(x[:, row, 1])
+        assert first < steps // 2 <= second
+        assert x[first, row, 1] == x[second, row, 1] == 1
+        assert y[row, 0] == pytest.approx(x[first, row, 0] + x[second, row, 0], rel=1e-6)
+        places |= {first, second}
+    assert len(places) > min(steps, 50) / 2  # marks are drawn, not fixed
+
+
+def test_who_always_answers_1_has_the_baseline_and_nobody_who_ignores_the_input_has_less(demo):
+    _, y = demo.draw(np.random.default_rng(1), 40_000, 4)
+    deviation = math.sqrt(1 / 15 - 1 / 36)  # of (u + v - 1)², whose mean is 1/6
+    assert np.mean((y - 1) ** 2) == pytest.approx(1 / 6, abs=4 * deviation / 200)
+    assert pytest.approx(1 / 6) == demo.BASELINE
+    assert min(np.mean((y - answer) ** 2) for answer in (0.9, 1.1)) > demo.BASELINE
+
+
+def test_networks_are_tested_on_the_same_sequences_and_learn_from_others(demo, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(demo, "SOLVED", 0.0)
+    monkeypatch.setattr(demo, "EVERY", 20)
+    draw = demo.draw
+    monkeypatch.setattr(demo, "draw", lambda *a: drawn.append(draw(*a)) or drawn[-1])
+    args = demo.parse(["--steps", "4", "--hidden", "2", "--batch", "8", "--sequences", "50"])
+    for seed in 0, 1:
+        run = demo.run("rnn", seed, args)
+        assert run.sequences == [24, 48, 56]  # whole batches, at least 20 between two tests
+    inputs = [x for x, _ in drawn]
+    tests = [x for x in inputs if x.shape[1] == demo.HELD_OUT]
+    batches = [x for x in inputs if x.shape[1] == 8]
+    assert len(tests) == 2
+    assert (tests[0] == tests[1]).all()
+    assert len({batch.tobytes() for batch in batches}) == len(batches) == 14
+
+
+# --- the networks ---
+
+
+def test_chrono_biases_spread_the_memories_evenly_up_to_the_longest(networks):
+    steps, hidden = 50, 3000
+    params = {f"lstm.bias_{part}_l0": np.full(4 * hidden, 7.0) for part in ("ih", "hh")}
+    networks.set_chrono_biases(params, steps, np.random.default_rng(0))
+    b_i, b_f, *others = params["lstm.bias_ih_l0"].reshape(4, hidden)
+    second_i, second_f, *second_others = params["lstm.bias_hh_l0"].reshape(4, hidden)
+    assert (b_i == -b_f).all()
+    assert b_f.min() >= 0
+    assert b_f.max() <= math.log(steps - 1)
+    f = 1 / (1 + np.exp(-b_f))
+    shares, _ = np.histogram(1 / (1 - f), bins=6, range=(2, steps))  # of τ, where f = 1 - 1/τ
+    assert shares.sum() == hidden
+    assert shares == pytest.approx(hidden / 6, rel=0.2)  # 4 standard deviations
+    assert not np.any([second_i, second_f])
+    assert (np.array([*others, *second_others]) == 7).all()
+
+
+def test_only_the_biases_that_the_forget_bias_names_differ(networks):
+    hidden = 5
+    models = {
+        bias: networks.make_network(bias, hidden, 50, seed=3).params
+        for bias in ("0", "1", "chrono")
+    }
+    f, i = slice(hidden, 2 * hidden), slice(0, hidden)
+    changed = {
+        "1": {("lstm.bias_ih_l0", f.start, f.stop)},
+        "chrono": {
+            (name, part.start, part.stop)
+            for name in ("lstm.bias_ih_l0", "lstm.bias_hh_l0")
+            for part in (f, i)
+        },
+    }
+    for bias, places in changed.items():
+        for name, plain in models["0"].items():
+            other = models[bias][name].copy()
+            for _, begin, end in (place for place in places if place[0] == name):
+                assert (other[begin:end] != plain[begin:end]).all()
+                other[begin:end] = plain[begin:end]
+            assert np.array_equal(other, plain)
+    shift = models["1"]["lstm.bias_ih_l0"][f] - models["0"]["lstm.bias_ih_l0"][f]
+    np.testing.assert_allclose(shift, 1, rtol=1e-6)
+
+
+def test_gradient_of_the_rnn_and_its_head_equals_the_complex_step(demo, networks):
+    rng = np.random.default_rng(5)
+    model = networks.RNNModel(4, rng)
+    x, y = (array.astype(float) for array in demo.draw(rng, 3, 6))
+    model.rnn, model.head = model.rnn.astype("float64"), model.head.astype("float64")
+    _, grads = model.loss_and_grads(x, y, loss=mean_squared_error)
+    assert grads.keys() == model.params.keys()
+    model.rnn, model.head = model.rnn.astype("complex128"), model.head.astype("complex128")
+    for part, params in {"rnn": model.rnn.params, "head": model.head.params}.items():
+        for name, param in params.items():
+            direction = rng.normal(size=param.shape)
+            param += 1e-30j * direction
+            loss, _ = model.loss_and_grads(x, y, loss=mean_squared_error)
+            param.imag = 0
+            projection = (grads[f"{part}.{name}"] * direction).sum()
+            assert loss.imag / 1e-30 == pytest.approx(projection, rel=1e-11)
+
+
+def test_optimiser_changes_the_arrays_that_the_rnn_computes_with(networks):
+    model = networks.RNNModel(3, np.random.default_rng(0))
+    own = [*model.rnn.params.values(), *model.head.params.values()]
+    assert all(a is b for a, b in zip(model.params.values(), own, strict=True))
+
+
+# --- what is printed ---
+
+
+def make_runs(demo):
+    plain = demo.Run("rnn", 7, [10, 20, 30, 40], [0.5, 0.4, 0.3, 0.2], 1.0)
+    late = demo.Run("1", 7, [10, 20, 30], [0.5, 0.4, 0.009], 1.0)
+    later = demo.Run("1", 8, [10, 20, 30, 40], [0.5, 0.4, 0.3, 0.001], 1.0)
+    soon = demo.Run("chrono", 7, [10], [0.0099], 1.0)
+    return plain, late, later, soon
+
+
+def test_summary_counts_who_solved_it_and_how_much_sooner(demo):
+    plain, late, later, soon = make_runs(demo)
+    lines = demo.summary([plain, late, later, soon]).split("\n")
+    assert lines == [
+        "RNN, orthogonal      solved by 0 of 1 seeds",
+        "LSTM, forget bias 1  solved by 2 of 2 seeds, after 35 sequences in the mean",
+        "LSTM, chrono         solved by 1 of 1 seeds, after 10 sequences in the mean",
+        "forget bias 1 needs 3.5 times as many sequences as chrono",
+    ]
+    failed = plain._replace(kind="1")
+    assert "times as many" not in demo.summary([failed, late, soon])  # a mean over some is no mean
+
+
+def test_table_shows_each_run_up_to_where_it_was_solved(demo):
+    head, *rows = demo.table(list(make_runs(demo)), columns=2).split("\n")
+    assert head.split()[-2:] == ["20", "40"]
+    assert [row.split("seed ")[1].split() for row in rows] == [
+        ["7", "0.4000", "0.2000"],
+        ["7", "0.4000"],
+        ["8", "0.4000", "0.0010"],
+        ["7"],
+    ]
+
+
+def test_lstm_learns_short_sums_in_the_script_and_draws_how(tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "adding.png"
+    size = ["--steps", "6", "--hidden", "16", "--batch", "25"]
+    options = [*size, "--sequences", "20000", "--seeds", "1", "--seed", "3"]
+    done = subprocess.run(
+        [*(sys.executable, "-W", "error", "demos/adding.py"), *options, "--plot", picture],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert "1/6 = 0.1667" in done.stdout
+    for name in ("LSTM, forget bias 1", "LSTM, chrono"):
+        found = re.search(
+            rf"{name} +seed 3: solved after +([\d,]+) sequences, MSE ([\d.]+)", done.stdout
+        )
+        assert 0 < int(found[1].replace(",", "")) <= 20_000
+        assert float(found[2]) < 0.01
+        assert re.search(rf"{name} +solved by 1 of 1 seeds, after {found[1]} ", done.stdout)
+    assert done.stderr == ""
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_there_is_a_hint_and_the_numbers(demo, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    picture = tmp_path / "a.png"
+    small = ["--steps", "4", "--hidden", "2", "--sequences", "10", "--batch", "5", "--seeds", "1"]
+    demo.main([*small, "--plot", str(picture)])
+    captured = capsys.readouterr()
+    assert captured.err == "pictures need matplotlib: pip install 'npslstm[demos]'\n"
+    assert "RNN, orthogonal      solved by 0 of 1 seeds" in captured.out
+    assert not picture.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "3"], "--steps: expected at least 4, given 3"),
+        (["--batch", "0"], "--batch: expected at least 1, given 0"),
+        (["--seed", "-1"], "--seed: expected at least 0, given -1"),
+        (["--forget-bias", "2"], "invalid choice: '2'"),
+    ],
+)
+def test_a_wrong_option_is_named(demo, capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        demo.main(arguments)
+    assert message in capsys.readouterr().err

@@ -1,0 +1,258 @@
+"""``demos/mnist.py``: what it prints, and what its options do."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+from idx_files import md5_sums, write_mnist
+from mnist_runs import SMALL, on_a_terminal, run
+
+from npslstm import LSTMModel, datasets
+from npslstm.checkpoint import load_checkpoint
+from npslstm.training.learning_rate import cosine, one_cycle
+
+SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")  # 30 images: 5 steps an epoch
+EPOCH = r"epoch  1/12: loss \d\.\d{4}, accuracy \d+\.\d\d%, gradient <= \d\.\d+"
+
+
+@pytest.fixture
+def train(demo, tmp_path, capsys):
+    """Run two short steps; return what was printed, and the checkpoint."""
+
+    def train(options=""):
+        path = tmp_path / "run.npz"
+        assert demo.main([*SHORT, "--checkpoint", str(path), *options.split()]) == 0
+        printed, errors = capsys.readouterr()
+        assert errors == ""
+        return printed, load_checkpoint(path)
+
+    return train
+
+
+# What it prints
+
+
+def test_a_run_says_what_it_does_in_this_order(tmp_path):
+    picture = tmp_path / "new folder" / "picture.png"
+    completed = run(*SMALL, "--max-steps", 2, "--plot", picture, "--explain", 3)
+    expected = [
+        "Data:       MNIST, 5,000 embedded images, 4,000 images to learn from, 1,000 to test",
+        "View:       rows, 28 steps of 28",
+        "Model:      LSTM, 1 × 6 units, one direction, dropout 0, and a linear head: "
+        "934 parameters",  # 24 · (28 + 6) weights, 2 · 24 biases, 10 · 6 + 10 in the head
+        "Optimiser:  adam, one-cycle schedule up to lr 0.005, gradient clipped at 1, 12 epochs, "
+        "32 images a step",
+        "Seed:       0",
+        "Dtype:      float32; BLAS threads",
+        EPOCH,
+        r"Test accuracy: \d+\.\d\d% \(\d+ of 1,000 wrong\)",
+        r"Time: \d+\.\d s of training, 2 steps",
+        rf"wrote {re.escape(str(picture))} \(\d+ kB\)",
+        rf"wrote {re.escape(str(picture.with_name('mnist_explain_3.png')))} \(\d+ kB\)",
+    ]
+    printed = completed.stdout.splitlines()
+    for line, pattern in zip(printed, expected, strict=True):
+        assert re.match(pattern, line) or line.startswith(pattern), line
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert [path.suffix for path in picture.parent.iterdir()] == [".png", ".png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in picture.parent.iterdir())
+
+
+def test_on_a_terminal_each_epoch_has_one_bar():
+    printed, shown = on_a_terminal(*SMALL, "--epochs", 2, "--max-steps", 130)
+    assert "epoch" not in printed.split("Seed:")[1]
+    first, second = (line.split("\r")[-1] for line in shown.strip().split("\n"))
+    result = r"loss \d\.\d{4}, accuracy \d+\.\d\d%, gradient <= [\d.]+"
+    assert re.fullmatch(rf"epoch  1/2 \|█+\| 125/125 00:00, {result}", first), first
+    assert re.fullmatch(rf"epoch  2/2 \|.+\| 5/125 \d\d:\d\d, {result}", second), second
+
+
+def test_without_tqdm_a_terminal_gets_lines(demo, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert demo.main([*SHORT]) == 0
+    printed, errors = capsys.readouterr()
+    assert re.search(EPOCH, printed)
+    assert errors == ""
+
+
+def test_without_matplotlib_it_says_so_and_trains(demo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+    )
+    assert demo.main([*SHORT, "--plot", str(tmp_path / "a.png"), "--explain", "1"]) == 0
+    printed, errors = capsys.readouterr()
+    assert re.fullmatch(r"pictures need matplotlib: pip install .*\n", errors)
+    assert "Test accuracy" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+# What its options do
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "shapes"),
+    [
+        ("--view rows", "rows, 28 steps of 28", {"weight_ih_l0": (20, 28)}),
+        ("--view pixels", "pixels, 784 steps of 1", {"weight_ih_l0": (20, 1)}),
+        ("--view permuted", "permuted, 784 steps of 1", {"weight_ih_l0": (20, 1)}),
+        ("--view flat", "flat, 1 steps of 784", {"weight_ih_l0": (20, 784)}),
+        ("--hidden 3", "1 × 3 units", {"weight_hh_l0": (12, 3)}),
+        ("--layers 2", "2 × 5 units", {"weight_ih_l1": (20, 5)}),
+        ("--bidirectional", "both directions", {"weight_ih_l0_reverse": (20, 28)}),
+    ],
+)
+def test_options_of_the_model(train, options, said, shapes):
+    printed, checkpoint = train(options)
+    assert said in printed
+    for name, shape in shapes.items():
+        assert checkpoint.params[f"lstm.{name}"].shape == shape
+    count = sum(param.size for param in checkpoint.params.values())
+    assert f"head: {count:,} parameters" in printed
+
+
+def test_the_permutation_matters(train):
+    plain, permuted = (
+        train(f"--view {view}")[1].params["lstm.weight_ih_l0"] for view in ("pixels", "permuted")
+    )
+    assert not np.array_equal(plain, permuted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype(train, dtype):
+    printed, checkpoint = train(f"--dtype {dtype}")
+    assert f"Dtype:      {dtype};" in printed
+    assert {str(param.dtype) for param in checkpoint.params.values()} == {dtype}
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_seed_and_forget_bias_where_nothing_is_learnt(train, seed):
+    printed, checkpoint = train(f"--lr 0 --seed {seed} --forget-bias -2.5")
+    assert f"Seed:       {seed}\n" in printed
+    expected = LSTMModel(28, 5, 10, forget_bias=-2.5, rng=seed).params
+    for name, param in checkpoint.params.items():
+        np.testing.assert_array_equal(param, expected[name], name)
+
+
+def test_a_seed_decides_the_order_of_the_images(train):
+    starts = [LSTMModel(28, 5, 10, forget_bias=1.0, rng=seed).params for seed in (0, 1)]
+    trained = [train(f"--seed {seed}")[1].params for seed in (0, 1)]
+    moves = [p["head.bias"] - s["head.bias"] for p, s in zip(trained, starts, strict=True)]
+    assert not np.allclose(*moves)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moments"), [("sgd", set()), ("adam", {"m", "v"}), ("adamw", {"m", "v"})]
+)
+def test_optimizer(train, optimizer, moments):
+    printed, checkpoint = train(f"--optimizer {optimizer}")
+    assert f"Optimiser:  {optimizer}, " in printed
+    named = {name.split(".")[0] for name in checkpoint.optimizer_state} - {"steps", "lr"}
+    assert named == moments
+
+
+def test_adamw_decays_the_weights(train):
+    plain, decayed = (train(f"--lr 1 --optimizer {o}")[1].params for o in ("adam", "adamw"))
+    assert not np.allclose(plain["head.weight"], decayed["head.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("constant", lambda lr, steps: lr),
+        ("cosine", lambda lr, steps: cosine(lr, steps)(1)),
+        ("one-cycle", lambda lr, steps: one_cycle(lr, steps)(1)),
+    ],
+)
+def test_schedule_and_learning_rate(train, name, rate):
+    printed, checkpoint = train(f"--schedule {name} --lr 0.25 --epochs 3")
+    assert f"{name} schedule up to lr 0.25" in printed
+    assert checkpoint.optimizer_state["lr"] == rate(0.25, 3 * 5)
+
+
+@pytest.mark.parametrize(("clip", "said"), [("1e-4", "clipped at 0.0001"), ("0", "not clipped")])
+def test_clip(train, clip, said):
+    """One step of gradient descent with lr 1 is as long as the gradient."""
+    options = f"--optimizer sgd --schedule constant --lr 1 --dtype float64 --clip {clip}"
+    printed, checkpoint = train(f"{options} --max-steps 1")
+    assert f"gradient {said}" in printed
+    start = LSTMModel(28, 5, 10, forget_bias=1.0, dtype="float64", rng=0).params
+    moved = math.hypot(*(np.linalg.norm(p - start[n]) for n, p in checkpoint.params.items()))
+    norm = float(re.search(r"gradient <= (\S+)", printed)[1])
+    assert norm > 0.01
+    assert moved == pytest.approx(float(clip) or norm, rel=0.02)
+
+
+def test_dropout(train):
+    printed, dropped = train("--layers 2 --dropout 0.5")
+    assert "dropout 0.5" in printed
+    _, plain = train("--layers 2")
+    assert not np.array_equal(
+        plain.params["lstm.weight_ih_l1"], dropped.params["lstm.weight_ih_l1"]
+    )
+
+
+def test_epochs_batches_and_steps(train):
+    printed, checkpoint = train("--epochs 3 --max-steps 1000")
+    assert "3 epochs, 7 images a step" in printed
+    assert re.findall(r"^epoch +(\S+):", printed, re.MULTILINE) == ["1/3", "2/3", "3/3"]
+    assert "training, 15 steps" in printed
+    assert checkpoint.progress.step == 15
+
+
+def test_the_norm_that_is_shown_is_the_largest_of_the_epoch(demo, capsys):
+    class Record:
+        steps_per_epoch, epoch_loss, epoch_accuracy = 2, 1.0, 0.5
+
+        def __init__(self, step, norm):
+            self.step, self.epoch, self.grad_norm = step, (step + 1) // 2, norm
+            self.ends_epoch = step % 2 == 0
+
+    with demo.Display(2) as display:
+        for step, norm in enumerate([5e7, 1.0, 2.0, 3.0], start=1):
+            display.show(Record(step, norm), False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("gradient <= 5e+07")
+    assert second.endswith("gradient <= 3")
+
+
+@pytest.fixture
+def plain_pictures(demo, monkeypatch):
+    """Pictures that are drawn at once, where only their files matter."""
+    for name in ("overview", "explain"):
+        monkeypatch.setattr(demo.mnist_pictures, name, lambda *args: demo.plotting.figure()[0])
+
+
+@pytest.mark.parametrize("plot", ["a.png", "b.SVG", "c.pdf"])
+def test_pictures_lie_side_by_side(demo, plain_pictures, tmp_path, plot):
+    path = tmp_path / "folder" / plot
+    assert demo.main([*SHORT, "--plot", str(path), "--explain", "19"]) == 0
+    names = {file.name for file in path.parent.iterdir()}
+    assert names == {plot, "mnist_explain_19.png"}
+
+
+def test_an_explanation_alone_goes_into_the_folder_one_is_in(
+    demo, plain_pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert demo.main([*SHORT, "--explain", "0"]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["mnist_explain_0.png"]
+
+
+def test_data_of_ones_own(demo, tmp_path, monkeypatch, capsys):
+    """Neither --download nor the network is needed where the files are."""
+    _, files = write_mnist(tmp_path, gz=True)
+    monkeypatch.setattr(datasets.mnist, "_MD5", md5_sums(files))
+    options = f"--hidden 5 --max-steps 1 --data {tmp_path} --download"
+    assert demo.main(options.split()) == 0
+    printed, errors = capsys.readouterr()
+    assert f"MNIST from {tmp_path / 'MNIST' / 'raw'}, 30 images to learn from, 20" in printed
+    assert "10 epochs, 128 images a step" in printed
+    assert errors == ""

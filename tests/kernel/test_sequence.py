@@ -1,0 +1,171 @@
+"""Cell in a loop == kernel == LSTM, on every output and gradient; the cuts; the kernel's memory."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from itertools import pairwise
+from unittest import mock
+
+import numpy as np
+import pytest
+from cases import LSTMCase
+from compare import EPS, assert_same_bits, assert_same_solution, norm
+from hypothesis import given
+from hypothesis import strategies as st
+from loops import cell_in_a_loop
+from strategies import lstm_cases
+
+from npslstm.kernel import schedule, sequence
+from npslstm.kernel import scratch as buffers
+from npslstm.kernel.scratch import borrow
+
+
+def kernel(problem):
+    """(outputs, gradients) of a one-layer, time-major problem from one block of the kernel."""
+    x, (h, c) = problem.inputs["x"], (problem.inputs[n][0].T for n in ("h_0", "c_0"))
+    params = [problem.params[n] for n in problem.params]
+    out, dx = np.empty_like(problem.upstream["out"]), np.empty_like(x)
+    h_n, c_n, saved = sequence.chunk_forward(sequence.stack_weights(*params), x, h, c, out)
+    dh, dc = (problem.upstream[n][0].T for n in ("h_n", "c_n"))
+    weight_ih_t, weight_hh_t = (np.ascontiguousarray(weight.T) for weight in params[:2])
+    features, hidden = x.shape[2], len(h)
+    dstacked = np.zeros((4 * hidden, features + 1 + hidden), x.dtype)
+    dh, dc = sequence.chunk_backward(
+        weight_ih_t, weight_hh_t, saved, problem.upstream["out"], dh, dc, dx, dstacked
+    )
+    parts = {
+        "weight_ih_l0": dstacked[:, :features],
+        "weight_hh_l0": dstacked[:, features + 1 :],
+        "bias_ih_l0": dstacked[:, features],
+        "bias_hh_l0": dstacked[:, features],
+    }
+    gradients = {"x": dx, "h_0": dh.T[None], "c_0": dc.T[None]}
+    gradients |= {n: parts[n] for n in problem.params}
+    return {"out": out, "h_n": h_n.T[None], "c_n": c_n.T[None]}, gradients
+
+
+DENSE = {"layers": 1, "bidirectional": False, "batch_first": False, "lengths": False}
+SIZES = {"T": st.integers(1, 6), "N": st.integers(1, 4), "dropout": False}
+
+
+@given(case=lstm_cases(**DENSE, **SIZES))
+def test_cell_in_a_loop_equals_kernel_equals_lstm(case):
+    problem = case.problem()
+    expected = cell_in_a_loop(problem)
+    assert_same_solution("LSTM = cell in a loop", problem, problem.solve(), expected)
+    assert_same_solution("kernel = cell in a loop", problem, kernel(problem), expected)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        LSTMCase(N=1, D=2, H=3, T=700),  # three blocks of steps
+        LSTMCase(N=300, D=2, H=128, T=3),  # three slices of rows
+        LSTMCase(N=64, D=28, H=128, T=9),  # three blocks, products cut into pieces
+    ],
+)
+def test_real_sizes_cross_every_boundary(case):
+    """Sums over thousands of terms: 1e-12, 4,500 roundings, where each is of moderate terms."""
+    problem = case.problem()
+    expected = cell_in_a_loop(problem)
+    assert_same_solution("LSTM = cell, real sizes", problem, problem.solve(), expected, 1e-12)
+
+
+@given(m=st.integers(1, 8), k=st.integers(1, 200), n=st.integers(1, 100), seed=st.integers(0, 99))
+def test_a_cut_product_is_the_product(m, k, n, seed):
+    rng = np.random.default_rng(seed)
+    left, right = rng.standard_normal((64 * m, k)), rng.standard_normal((k, n))
+    rows = sequence.cut(*left.shape, n)
+    cut_left = left.reshape(*rows, -1)
+    assert np.shares_memory(cut_left, left)
+    assert cut_left.shape[-1] == k
+    got, expected = sequence.multiplier(rows)(cut_left, right).reshape(-1, n), left @ right
+    # k terms of size |left||right| summed in two orders; k <= 200
+    assert norm(got - expected) <= 2 * 200 * EPS * norm(abs(left) @ abs(right))
+
+
+@given(
+    lengths=st.lists(st.integers(0, 12), max_size=7),
+    hidden=st.integers(1, 4),
+    every=st.none() | st.integers(1, 6),
+    itemsize=st.sampled_from([4, 8]),
+    blocks=st.fixed_dictionaries(
+        {
+            "BLOCK_COLUMNS": st.integers(1, 20),
+            "COLUMNS_A_UNIT": st.integers(0, 3),
+            "SLICE_BYTES": st.integers(1, 160),
+            "SLICE_WIDTH": st.integers(1, 32),
+        }
+    ),
+)
+def test_cuts_cover_every_valid_step_of_every_row_once_and_in_order(
+    lengths, hidden, every, itemsize, blocks
+):
+    lengths.sort(reverse=True)
+    with mock.patch.multiple(schedule, **blocks):
+        plan = schedule.plan_cuts(lengths, hidden, every, itemsize)
+        ungrouped = schedule.plan_cuts(lengths, hidden, None, itemsize)
+    cuts = [cut for segment in plan for cut in segment]
+    assert cuts == [cut for segment in ungrouped for cut in segment]
+    for row, length in enumerate(lengths):
+        steps = [t for t0, t1, n0, n1 in cuts if n0 <= row < n1 for t in range(t0, t1)]
+        assert steps == list(range(length))
+    columns = max(blocks["BLOCK_COLUMNS"], blocks["COLUMNS_A_UNIT"] * hidden)
+    for t0, t1, n0, n1 in cuts:
+        assert t1 - t0 == 1 or (t1 - t0) * (n1 - n0) <= columns
+        # slices are of equal width, so one row more than fits may be in them
+        few = (n1 - n0) * itemsize < 2 * max(blocks["SLICE_WIDTH"], itemsize)
+        assert few or (n1 - n0 - 1) * hidden * itemsize < blocks["SLICE_BYTES"]
+    for segment, following in pairwise(plan):
+        if every and segment[0].n0 == following[0].n0:
+            assert following[0].t0 - segment[0].t0 >= every
+
+
+@given(case=lstm_cases())
+def test_what_stood_in_the_kernels_memory_before_is_never_read(case):
+    """Memory is used again: neither what is lent nor what an earlier call left matters."""
+    problem = case.problem()
+    expected = problem.solve()
+    nan = {n: np.full_like(a, np.nan) for n, a in problem.inputs.items()}
+    problem.change(nan).solve()  # leaves NaN in every scratch array of these shapes
+
+    def poisoned(dtype, *shapes):
+        arrays = borrow(dtype, *shapes)
+        for array in arrays:
+            array.fill(np.nan)
+        return arrays
+
+    with (
+        mock.patch.object(sequence, "borrow", poisoned),
+        mock.patch.multiple(buffers, borrow=poisoned, SMALL=0),
+    ):
+        got = problem.solve()
+    for arrays, want in zip(got, expected, strict=True):
+        assert_same_bits(arrays, want)
+
+
+def test_the_kernel_returns_nothing_of_its_own_memory():
+    """Another thread may be lent the same scratch as soon as a call is over."""
+    case = LSTMCase(N=3, D=2, H=4, T=5)
+    got = kernel(case.problem())
+    expected = copy.deepcopy(got)
+    kernel(replace(case, seed=1).problem())
+    for arrays, want in zip(got, expected, strict=True):
+        assert_same_bits(arrays, want)
+
+
+def test_memory_that_somebody_holds_is_never_lent():
+    """Many calls in flight, of few sizes, ended in random order; what is held stays as it was."""
+    rng = np.random.default_rng(0)
+    cases = [LSTMCase(N=N, D=2, H=3, T=T, layers=2, seed=N) for N in (1, 2, 3) for T in (4, 9)]
+    problems = [case.problem() for case in cases]
+    expected = [problem.solve() for problem in problems]
+    held = []
+    for _ in range(300):
+        k = int(rng.integers(len(problems)))
+        held.append((k, *problems[k].forward()))
+        while len(held) > rng.integers(12):
+            k, outputs, cache = held.pop(int(rng.integers(len(held))))
+            assert_same_bits(outputs, expected[k][0])
+            assert_same_bits(problems[k].backward(cache), expected[k][1])
