@@ -13,10 +13,23 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import char_lm
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parts.char_lm import model as char_lm_model
+from parts.char_lm.baselines import compressor_bits, ngram_bits
+from parts.char_lm.cells import (
+    Finding,
+    cell_values,
+    find_cells,
+    known_together,
+    landmarks,
+    page,
+    terminal_view,
+)
+from parts.char_lm.model import CharLM, lanes, train_epoch
 
 from npslstm import LSTMModel
 from npslstm.files.npz import CheckpointError, read_npz, write_npz
@@ -25,13 +38,6 @@ from npslstm.optim import SGD
 DEMOS = Path(__file__).parents[2] / "demos"
 ODD_TEXT = "Is 1 < 2 && \"größer\"? </pre>\n\n<b>{{values}}</b> ☃ 😀\t\0 'end'\n"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def demos_on_path():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(DEMOS)
-        yield
 
 
 @pytest.fixture
@@ -51,8 +57,6 @@ def tiny(path, *arguments):
 
 
 def make_model(alphabet, hidden=5, layers=2, seed=1):
-    from parts.char_lm.model import CharLM
-
     return CharLM.new("".join(sorted(set(alphabet))), hidden, layers, seed)
 
 
@@ -60,8 +64,6 @@ def make_model(alphabet, hidden=5, layers=2, seed=1):
 
 
 def test_ngrams_equal_the_sums_done_by_hand():
-    from parts.char_lm.baselines import ngram_bits
-
     # Known "aaba", then "b". Order 0: a 3 times, b once, N = 4, D = 2: (1 + 2 · 1/2) / (4 + 2).
     # Order 1: after a came a and b, N = D = 2: (1 + 2 · 1/3) / (2 + 2). Order 2: nothing came
     # after "ba", so order 1 stands.
@@ -72,23 +74,17 @@ def test_ngrams_equal_the_sums_done_by_hand():
 
 
 def test_ngrams_average_over_the_held_out_characters_and_learn_nothing_from_them():
-    from parts.char_lm.baselines import ngram_bits
-
     one = [ngram_bits("aaba" + tail, 4, 0, 2)[0] for tail in "ab"]
     assert ngram_bits("aaba" + "bba", 4, 0, 2)[0] == pytest.approx((2 * one[1] + one[0]) / 3)
 
 
 @given(st.text("abc", min_size=1, max_size=30), st.integers(0, 4))
 def test_ngram_probabilities_sum_to_one(known, order):
-    from parts.char_lm.baselines import ngram_bits
-
     bits = np.array([ngram_bits(known + x, len(known), order, 4) for x in "abcd"])
     np.testing.assert_allclose(np.exp2(-bits).sum(axis=0), 1)
 
 
 def test_compressors_are_charged_for_the_held_out_part_alone():
-    from parts.char_lm.baselines import compressor_bits
-
     rng = np.random.default_rng(0)
     known, rest = ("".join(rng.choice(list("äbcd"), n)) for n in (4000, 3000))
     bits = compressor_bits(known + rest, len(known))
@@ -102,8 +98,6 @@ def test_compressors_are_charged_for_the_held_out_part_alone():
 
 
 def test_bits_per_character_carry_the_state_from_window_to_window(monkeypatch):
-    from parts.char_lm import model as char_lm_model
-
     lm = make_model("abc")
     ids = np.random.default_rng(0).integers(0, 3, 50)
     logits, _ = lm.model(lm.inputs(ids[:-1]))
@@ -115,8 +109,6 @@ def test_bits_per_character_carry_the_state_from_window_to_window(monkeypatch):
 
 
 def test_training_carries_the_state_from_window_to_window():
-    from parts.char_lm.model import lanes, train_epoch
-
     lm = make_model("abc")
     x, y = lanes(np.random.default_rng(0).integers(0, 3, 4 * 30 + 1), 4)
     whole, _ = lm.model.loss_and_grads(lm.inputs(x), y)
@@ -126,8 +118,6 @@ def test_training_carries_the_state_from_window_to_window():
 
 
 def test_lanes_are_parts_of_the_text_and_targets_what_comes_next():
-    from parts.char_lm.model import lanes
-
     x, y = lanes(np.arange(12), 3)
     assert x.T.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     assert (y == x + 1).all()
@@ -171,8 +161,6 @@ def test_a_sample_follows_the_probabilities_of_the_model():
 
 
 def test_a_saved_model_comes_back_with_its_alphabet(tmp_path):
-    from parts.char_lm.model import CharLM
-
     lm = make_model(ODD_TEXT)
     lm.save(tmp_path / "model.npz")
     twin = CharLM.load(tmp_path / "model.npz")
@@ -182,8 +170,6 @@ def test_a_saved_model_comes_back_with_its_alphabet(tmp_path):
 
 
 def test_a_file_that_is_no_character_model_is_refused(tmp_path):
-    from parts.char_lm.model import CharLM
-
     path = tmp_path / "model.npz"
     LSTMModel(3, 4, 3, readout="all").save(path)
     with pytest.raises(CheckpointError, match="alphabet"):
@@ -208,8 +194,6 @@ def test_an_unknown_character_is_named():
 
 
 def test_cell_values_equal_those_of_single_steps():
-    from parts.char_lm.cells import cell_values
-
     lm = make_model("abc")
     ids, state, stepped = lm.encode("abcabbacca"), None, []
     for place in range(len(ids)):
@@ -219,8 +203,6 @@ def test_cell_values_equal_those_of_single_steps():
 
 
 def test_landmarks_say_what_stands_after_each_character():
-    from parts.char_lm.cells import landmarks
-
     found = landmarks('A "b\nc" “d”\n"e\n\nf')
     assert found["inside a quotation"].nonzero()[0].tolist() == [2, 3, 4, 5, 8, 9, 12, 13]
     assert found["position in the line"].tolist() == [1, 2, 3, 4, 0, *range(1, 7), 0, 1, 2, 0, 0, 1]
@@ -230,8 +212,6 @@ def test_landmarks_say_what_stands_after_each_character():
 
 
 def test_the_cell_that_follows_a_landmark_is_found():
-    from parts.char_lm.cells import find_cells, landmarks
-
     text = 'She said: "No,\nnot I."\n\nThen "Yes."\nAnd went.\n' * 3
     rng = np.random.default_rng(0)
     values = 0.5 * rng.standard_normal((len(text), 4))
@@ -247,8 +227,6 @@ def test_the_cell_that_follows_a_landmark_is_found():
 
 
 def test_what_only_all_cells_together_know_is_found_and_what_none_knows_is_not():
-    from parts.char_lm.cells import known_together
-
     rng = np.random.default_rng(0)
     y, z = rng.standard_normal(4000), rng.standard_normal((4000, 20))
     assert abs(known_together(z, y)) < 4 / math.sqrt(2000)  # the weights are judged elsewhere
@@ -258,8 +236,6 @@ def test_what_only_all_cells_together_know_is_found_and_what_none_knows_is_not()
 
 
 def test_the_terminal_shows_the_text_with_its_values():
-    from parts.char_lm.cells import terminal_view
-
     text, value = "ab\n\x1b<d", np.array([-1, -0.4, 0.9, 0, 0.3, 1])
     assert terminal_view(text, value, colour=False).split("\n")[1:] == ["ab", "ca", "·<d", ".13"]
     coloured = terminal_view(text, value, colour=True)
@@ -293,8 +269,6 @@ class PageReader(html.parser.HTMLParser):
 
 def make_page(text, cells=7, seed=0):
     """Return values of made-up cells and the page that shows them."""
-    from parts.char_lm.cells import Finding, page
-
     values = np.random.default_rng(seed).uniform(-1, 1, (len(text), cells))
     findings = [Finding("inside a quotation", 2, 0.5, 0.6), Finding("capital letter", 5, -0.2, 0.3)]
     return values, page(text, values, findings, "<odd> & {{text}}", 3)
@@ -375,9 +349,6 @@ def test_the_page_colours_the_text_by_the_chosen_cell_in_a_browser(tmp_path):
 
 
 def test_a_run_prints_what_it_measured_and_a_saved_model_repeats_it(text_file, tmp_path, capsys):
-    import char_lm
-    from parts.char_lm.baselines import compressor_bits, ngram_bits
-
     model, page, curve = tmp_path / "new" / "m.npz", tmp_path / "cells.html", tmp_path / "curve.svg"
     char_lm.main(tiny(text_file, "--save", model, "--page", page, "--plot", curve))
     trained = capsys.readouterr().out
@@ -404,8 +375,6 @@ def test_a_run_prints_what_it_measured_and_a_saved_model_repeats_it(text_file, t
 
 
 def test_the_held_out_part_is_judged_after_the_text_before_it():
-    import char_lm
-
     text = "abcab cabcb" * 6
     lm, corpus = make_model(text), char_lm.Corpus("made up", text, 40)
     for param in lm.model.params.values():
@@ -418,9 +387,6 @@ def test_the_held_out_part_is_judged_after_the_text_before_it():
 
 
 def test_the_page_shows_the_values_of_the_held_out_part(text_file, tmp_path, monkeypatch):
-    import char_lm
-    from parts.char_lm.cells import cell_values
-
     monkeypatch.setattr(char_lm, "CONTEXT", 600)  # all of the text before it
     text = text_file.read_text("utf-8")
     lm = make_model(text)
@@ -435,8 +401,6 @@ def test_the_page_shows_the_values_of_the_held_out_part(text_file, tmp_path, mon
 
 
 def test_training_helps(text_file, capsys):
-    import char_lm
-
     losses = {}
     for epochs in (1, 12):
         char_lm.main([*tiny(text_file), "--epochs", str(epochs)])
@@ -445,8 +409,6 @@ def test_training_helps(text_file, capsys):
 
 
 def test_a_cell_is_shown_on_the_terminal(text_file, capsys):
-    import char_lm
-
     char_lm.main(tiny(text_file, "--epochs", 1, "--cell", 5, "--held-out", 0.3))
     out = capsys.readouterr().out
     assert re.search(r"inside a quotation +[0-5] +[+-]0\.\d\d +[+-]0\.\d\d\n", out)
@@ -467,16 +429,12 @@ def test_a_cell_is_shown_on_the_terminal(text_file, capsys):
     ],
 )
 def test_a_wrong_option_is_named(text_file, capsys, arguments, message):
-    import char_lm
-
     with pytest.raises(SystemExit, match="2"):
         char_lm.main([*tiny(text_file), *arguments])
     assert message in capsys.readouterr().err
 
 
 def test_a_model_is_not_used_on_a_text_it_cannot_read(text_file, tmp_path, capsys):
-    import char_lm
-
     make_model("abc").save(tmp_path / "abc.npz")
     with pytest.raises(SystemExit, match="2"):
         char_lm.main(tiny(text_file, "--load", tmp_path / "abc.npz"))

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
+import forecast as demo
 import numpy as np
 import pytest
+from demo_runs import ROOT, run_demo
+from parts.forecast import methods
 
-ROOT = Path(__file__).parents[2]
 DATA = ROOT / "demos" / "data"
 SMALL = {"horizon": 3, "context": 6, "hidden": 4, "epochs": 2}
 
 
-@pytest.fixture
-def demo(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "demos")
-    import forecast
-
-    return forecast
-
-
-@pytest.fixture
-def methods(demo):
-    from parts.forecast import methods as forecast_methods
-
-    return forecast_methods
-
-
-def make_series(methods, values):
+def make_series(values):
     return methods.Series("level", "day", [f"d{k}" for k in range(len(values))], values)
 
 
@@ -51,7 +34,7 @@ def write_csv(path, values, column="level"):
 # --- the baselines ---
 
 
-def test_an_origin_is_the_first_value_that_is_not_known(methods):
+def test_an_origin_is_the_first_value_that_is_not_known():
     values = np.arange(10.0)
     origins = methods.origins_between(4, 10, horizon=3)
     assert origins.tolist() == [4, 5, 6, 7]
@@ -60,14 +43,14 @@ def test_an_origin_is_the_first_value_that_is_not_known(methods):
     assert methods.futures(values, origins, 3).tolist()[-1] == [7, 8, 9]
 
 
-def test_naive_forecasts_equal_those_by_hand(methods):
+def test_naive_forecasts_equal_those_by_hand():
     values, origins = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0]), np.array([3, 5])
     assert methods.persistence(values, origins, 3).tolist() == [[4, 4, 4], [5, 5, 5]]
     repeated = methods.seasonal_naive(values, origins, 5, season=2)
     assert repeated.tolist() == [[1, 4, 1, 4, 1], [1, 5, 1, 5, 1]]
 
 
-def test_autoregression_of_order_1_is_the_line_through_the_pairs(methods):
+def test_autoregression_of_order_1_is_the_line_through_the_pairs():
     """(1, 2), (2, 4), (4, 3): means 7/3 and 3, so the slope is 1 / (14/3) and so on."""
     fitted = methods.Autoregression.fit(np.array([1.0, 2.0, 4.0, 3.0]), 1)
     assert fitted.phi == pytest.approx([3 / 14])
@@ -78,7 +61,7 @@ def test_autoregression_of_order_1_is_the_line_through_the_pairs(methods):
     assert ahead == pytest.approx(np.array([[one, two]]))
 
 
-def test_autoregression_finds_a_series_that_is_one_and_continues_it(methods):
+def test_autoregression_finds_a_series_that_is_one_and_continues_it():
     values = np.empty(60)
     values[:2] = 5, 7
     for t in range(2, 60):
@@ -88,12 +71,12 @@ def test_autoregression_finds_a_series_that_is_one_and_continues_it(methods):
     np.testing.assert_allclose(fitted(values, np.array([40]), 20), [values[40:]], rtol=1e-8)
 
 
-def test_validation_chooses_the_order(methods):
+def test_validation_chooses_the_order():
     rng = np.random.default_rng(2)
     values = np.zeros(900)
     for t in range(8, 900):
         values[t] = 0.9 * values[t - 8] + rng.normal()
-    series = make_series(methods, values)
+    series = make_series(values)
     train, validation, _ = series.cuts
     chosen = methods.choose_autoregression(series, horizon=8, season=3)
     assert chosen.order == 8
@@ -109,12 +92,12 @@ def test_validation_chooses_the_order(methods):
 # --- nothing comes from the future ---
 
 
-def test_a_forecast_reads_nothing_from_its_origin_on(methods):
+def test_a_forecast_reads_nothing_from_its_origin_on():
     values, origins = wave(60), np.array([30, 40])
     other = values.copy()
     other[30:] += 100
     fitted = methods.Autoregression.fit(values[:25], 4)
-    lstm = methods.train_lstm(make_series(methods, values), 0, **SMALL)
+    lstm = methods.train_lstm(make_series(values), 0, **SMALL)
     for forecast in (
         lambda *a: methods.persistence(*a, 3),
         lambda *a: methods.seasonal_naive(*a, 3, season=6),
@@ -126,38 +109,38 @@ def test_a_forecast_reads_nothing_from_its_origin_on(methods):
         assert not np.array_equal(first[1], second[1])
 
 
-def test_what_is_fitted_does_not_depend_on_the_test_part(methods):
+def test_what_is_fitted_does_not_depend_on_the_test_part():
     values = wave(100)
     poisoned = values.copy()
     poisoned[80:] = np.nan
     fits = []
-    for series in (make_series(methods, values), make_series(methods, poisoned)):
+    for series in (make_series(values), make_series(poisoned)):
         fitted = methods.choose_autoregression(series, horizon=3, season=6)
         lstm = methods.train_lstm(series, 0, **SMALL)
         fits.append([fitted.c, fitted.phi, lstm.mean, lstm.scale, *lstm.model.params.values()])
     assert all(np.array_equal(a, b) for a, b in zip(*fits, strict=True))
 
 
-def test_weights_and_scale_do_not_depend_on_the_validation_part_but_the_epoch_does(methods):
+def test_weights_and_scale_do_not_depend_on_the_validation_part_but_the_epoch_does():
     values = wave(100)
     poisoned = values.copy()
     poisoned[70:] = np.nan
     one_epoch = SMALL | {"epochs": 1}
-    clean = methods.train_lstm(make_series(methods, values), 0, **one_epoch)
-    blind = methods.train_lstm(make_series(methods, poisoned), 0, **one_epoch)
+    clean = methods.train_lstm(make_series(values), 0, **one_epoch)
+    blind = methods.train_lstm(make_series(poisoned), 0, **one_epoch)
     assert (clean.mean, clean.scale) == (blind.mean, blind.scale)
     assert (clean.mean, clean.scale) == pytest.approx((values[:70].mean(), values[:70].std()))
     pairs = zip(clean.model.params.values(), blind.model.params.values(), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_the_epoch_that_validation_likes_best_is_kept(methods, monkeypatch):
+def test_the_epoch_that_validation_likes_best_is_kept(monkeypatch):
     values = wave(200)
     values[140:160] = wave(20, seed=1)[::-1]  # so that learning longer is not always better
     seen, rmse = [], methods.rmse
     monkeypatch.setattr(methods, "rmse", lambda *a: seen.append(rmse(*a)) or seen[-1])
     monkeypatch.setattr(methods, "LEARNING_RATE", 0.1)
-    lstm = methods.train_lstm(make_series(methods, values), 0, **SMALL | {"epochs": 12})
+    lstm = methods.train_lstm(make_series(values), 0, **SMALL | {"epochs": 12})
     assert len(seen) == 12
     assert np.argmin(seen) < 11
     origins = methods.origins_between(140, 160, 3)
@@ -167,7 +150,7 @@ def test_the_epoch_that_validation_likes_best_is_kept(methods, monkeypatch):
 # --- what is printed ---
 
 
-def test_errors_are_averaged_over_blocks_of_lead_times(demo):
+def test_errors_are_averaged_over_blocks_of_lead_times():
     assert {name: block.tolist() for name, block in demo.lead_blocks(12).items()} == {
         "1": [0],
         "1-3": [0, 1, 2],
@@ -189,8 +172,8 @@ def test_errors_are_averaged_over_blocks_of_lead_times(demo):
         assert [float(cell) for cell in line.split()[-3:]] == pytest.approx(expected, abs=6e-3)
 
 
-def test_verdict_names_the_winner_whoever_it_is(demo, methods):
-    series, origins = make_series(methods, np.arange(40.0)), np.arange(30, 40)
+def test_verdict_names_the_winner_whoever_it_is():
+    series, origins = make_series(np.arange(40.0)), np.arange(30, 40)
     truth, half = np.zeros((10, 2)), np.repeat([[1.0], [3.0]], 5, axis=0)
     ours, theirs, last = 2 + 0 * truth, half + truth, 9 + truth
     won = demo.verdict(series, {"worst": last, "rival": theirs, "LSTM": ours}, origins, truth)
@@ -204,27 +187,16 @@ def test_verdict_names_the_winner_whoever_it_is(demo, methods):
 
 
 def test_script_forecasts_the_series_of_a_file(tmp_path):
-    pytest.importorskip("matplotlib")
     values = np.tile([1.0, 4.0, 2.0, 8.0], 30) + np.linspace(0, 1, 120)
     file, picture = write_csv(tmp_path / "mine.csv", values), tmp_path / "forecast.png"
     size = ["--season", "4", "--horizon", "6", "--context", "8", "--hidden", "3"]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-W", "error", "demos/forecast.py", "--csv", file, "--column"),
-            *("level", *size, "--epochs", "1", "--seeds", "2", "--plot", picture),
-        ],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert "level: 120 rows from d0 to d119" in done.stdout
-    assert [line.split()[1:] for line in done.stdout.split("\n")[1:4]] == [
+    options = ["--csv", file, "--column", "level", *size, "--epochs", "1", "--seeds", "2"]
+    printed = run_demo("forecast.py", *options, "--plot", picture)
+    assert "level: 120 rows from d0 to d119" in printed
+    assert [line.split()[1:] for line in printed.split("\n")[1:4]] == [
         *(["d0", "to", "d83"], ["d84", "to", "d95"], ["d96", "to", "d119"])
     ]
-    last_column = dict(re.findall(r"^(\S+) .* ([\d.]+)\*?$", done.stdout, re.M))
+    last_column = dict(re.findall(r"^(\S+) .* ([\d.]+)\*?$", printed, re.M))
     origins = range(96, 115)
     still = [values[k + j] - values[k - 1] for k in origins for j in range(6)]
     season = [values[k + j] - values[k - 4 + j % 4] for k in origins for j in range(6)]
@@ -233,13 +205,12 @@ def test_script_forecasts_the_series_of_a_file(tmp_path):
         assert float(last_column[name]) == pytest.approx(expected, abs=5.1e-3)
     assert float(last_column["autoregression"]) == 0  # exactly one, but for rounding
     assert float(last_column["LSTM"]) > 0
-    assert "the best is autoregression" in done.stdout
-    assert done.stderr == ""
+    assert "the best is autoregression" in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("context", "level"), [(3, 4.0), (20, 2.25)])
-def test_an_lstm_that_answers_0_forecasts_the_recent_level(methods, context, level):
+def test_an_lstm_that_answers_0_forecasts_the_recent_level(context, level):
     values = np.array([9.0] * 20 + [0, 0, 0, 0, 0, 5, 5, 5, 0, 0, 5, 7, 99])  # the last is unknown
     model = methods.LSTMModel(1, 2, 3, batch_first=True, rng=0)
     for param in model.params.values():
@@ -253,24 +224,13 @@ def test_an_lstm_that_answers_0_forecasts_the_recent_level(methods, context, lev
     assert lstm.level(values, earlier) + departures == pytest.approx(np.array([[5, 7, 99]]))
 
 
-def test_lstm_learns(demo, methods):
+def test_lstm_learns():
     values = wave(300)
-    series, origins = make_series(methods, values), methods.origins_between(240, 300, 3)
+    series, origins = make_series(values), methods.origins_between(240, 300, 3)
     truth = methods.futures(values, origins, 3)
     lstm = methods.train_lstm(series, 0, **SMALL | {"hidden": 16, "epochs": 60})
     assert methods.rmse(lstm(values, origins), truth) < 0.6  # the noise is 0.3, the wave 2.1
     assert methods.rmse(methods.persistence(values, origins, 3), truth) > 2
-
-
-def test_without_matplotlib_there_is_a_hint_and_the_numbers(demo, capsys, monkeypatch, tmp_path):
-    file, picture = write_csv(tmp_path / "mine.csv", wave(120)), tmp_path / "a.png"
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    options = ["--hidden", "2", "--epochs", "1", "--seeds", "1", "--plot", str(picture)]
-    demo.main(["--csv", str(file), "--column", "level", "--horizon", "3", *options])
-    captured = capsys.readouterr()
-    assert captured.err == "pictures need matplotlib: pip install 'npslstm[demos]'\n"
-    assert "RMSE at lead" in captured.out
-    assert not picture.exists()
 
 
 @pytest.mark.parametrize(
@@ -284,14 +244,14 @@ def test_without_matplotlib_there_is_a_hint_and_the_numbers(demo, capsys, monkey
         (0, ["--column", "level"], "the training part has 0 rows; expected at least 36"),
     ],
 )
-def test_what_cannot_be_forecast_is_refused(demo, capsys, tmp_path, rows, options, message):
+def test_what_cannot_be_forecast_is_refused(capsys, tmp_path, rows, options, message):
     file = write_csv(tmp_path / "mine.csv", wave(rows))
     with pytest.raises(SystemExit, match="2"):
         demo.main(["--csv", str(file), *options])
     assert message in capsys.readouterr().err
 
 
-def test_a_constant_series_and_a_missing_file_are_refused(demo, capsys, tmp_path):
+def test_a_constant_series_and_a_missing_file_are_refused(capsys, tmp_path):
     file = write_csv(tmp_path / "mine.csv", np.ones(200))
     for path, message in ((file, "expected values that differ"), (tmp_path / "no.csv", "no.csv")):
         with pytest.raises(SystemExit, match="2"):
@@ -302,7 +262,7 @@ def test_a_constant_series_and_a_missing_file_are_refused(demo, capsys, tmp_path
 # --- the sunspots ---
 
 
-def test_the_sunspots_are_those_whose_source_is_named(demo, methods):
+def test_the_sunspots_are_those_whose_source_is_named():
     note = (DATA / "sunspots.md").read_text("utf-8")
     assert hashlib.sha256((DATA / "sunspots.csv").read_bytes()).hexdigest() in note
     with open(DATA / "sunspots.csv", encoding="utf-8") as file:

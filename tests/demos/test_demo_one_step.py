@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
+import one_step_by_hand as demo
 import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def demo(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "demos")
-    import one_step_by_hand
-
-    return one_step_by_hand
-
+from demo_runs import run_demo
 
 PINS = [{}, {"f": 0}, {"f": 1}, {"f": 0.5}, {"i": 0, "o": 1}, {"g": -1}, {"g": 1, "i": 0.25}]
 
 
-def problem(demo, seed, pins):
+def problem(seed, pins):
     given = demo.draw(seed)
     for gate, value in pins.items():
         given = demo.pin(given, gate, value)
@@ -34,8 +21,8 @@ def problem(demo, seed, pins):
 
 @pytest.mark.parametrize("pins", PINS, ids=str)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_every_number_equals_its_complex_step(demo, seed, pins):
-    given = problem(demo, seed, pins)
+def test_every_number_equals_its_complex_step(seed, pins):
+    given = problem(seed, pins)
     values, slopes, again = demo.compute(given), demo.differentiate(given), demo.replay(given)
     assert values.keys() == slopes.keys()
     for name, value in values.items():
@@ -44,9 +31,9 @@ def test_every_number_equals_its_complex_step(demo, seed, pins):
 
 
 @pytest.mark.parametrize("pins", PINS, ids=str)
-def test_the_equations_are_right_as_they_are_printed(demo, pins):
+def test_the_equations_are_right_as_they_are_printed(pins):
     """Put the printed numbers into the printed formulas and calculate, as a reader would."""
-    given = problem(demo, 3, pins)
+    given = problem(3, pins)
     values = demo.compute(given)
     steps = {
         t: {name[:-2]: v for name, v in (given | values).items() if name.endswith(f"_{t}")}
@@ -79,10 +66,10 @@ def test_the_equations_are_right_as_they_are_printed(demo, pins):
         assert total == pytest.approx(values[name], rel=1e-12, abs=1e-15), name
 
 
-def test_pinned_forget_gates_do_what_the_text_says(demo):
+def test_pinned_forget_gates_do_what_the_text_says():
     for seed in range(3):
-        forget, keep = (demo.compute(problem(demo, seed, {"f": f})) for f in (0, 1))
-        half = demo.compute(problem(demo, seed, {"f": 0.5}))
+        forget, keep = (demo.compute(problem(seed, {"f": f})) for f in (0, 1))
+        half = demo.compute(problem(seed, {"f": 0.5}))
         for t in (1, 2):
             assert forget[f"c_{t}"] == forget[f"i_{t}"] * forget[f"g_{t}"]
             assert forget[f"dc_prev_{t}"] == 0
@@ -92,32 +79,22 @@ def test_pinned_forget_gates_do_what_the_text_says(demo):
             assert half[f"da_f_{t}"] != 0
 
 
-def test_script_prints_every_number_and_saves_a_picture(tmp_path, demo):
-    pytest.importorskip("matplotlib")
+def test_script_prints_every_number_and_saves_a_picture(tmp_path):
     picture = tmp_path / "f.png"
-    options = ["--seed", "4", "--set", "f=0", "i=0.5", "--plot", str(picture)]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "demos/one_step_by_hand.py", *options],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    values = demo.compute(problem(demo, 4, {"f": 0, "i": 0.5}))
+    options = ["--seed", "4", "--set", "f=0", "i=0.5", "--plot", picture]
+    printed = run_demo("one_step_by_hand.py", *options)
+    values = demo.compute(problem(4, {"f": 0, "i": 0.5}))
     for name, value in values.items():
         row = rf"(?m)^ .* {re.escape(re.sub('_[12]$', '', name))} += .* {demo.number(value)} "
-        assert re.search(row, done.stdout), name
-    assert "f = 0, forget all" in done.stdout
-    assert "i = 0.5, write some" in done.stdout
-    assert "Exactly 0 of the parameters: dw_f, du_f, db_f." in done.stdout
-    assert done.stderr == ""
+        assert re.search(row, printed), name
+    assert "f = 0, forget all" in printed
+    assert "i = 0.5, write some" in printed
+    assert "Exactly 0 of the parameters: dw_f, du_f, db_f." in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("argument", ["f=2", "g=-1.5", "c=0", "f", "f=x", "i=-0.1", "o=nan"])
-def test_other_gates_and_values_are_refused(demo, argument, capsys):
+def test_other_gates_and_values_are_refused(argument, capsys):
     with pytest.raises(SystemExit):
         demo.main(["--set", argument])
     assert f"given '{argument}'" in capsys.readouterr().err

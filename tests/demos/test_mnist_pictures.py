@@ -12,7 +12,6 @@ from npslstm.training import evaluate
 
 @pytest.fixture
 def pictures(demo):
-    pytest.importorskip("matplotlib")
     return demo.mnist_pictures
 
 

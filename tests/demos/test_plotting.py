@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def plotting(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "demos")
-    from parts import plotting
-
-    return plotting
+import tqdm
+from parts import plotting
+from PIL import Image
 
 
 @pytest.fixture
-def drawing(plotting):
-    pytest.importorskip("matplotlib")
+def drawing():
     fig, ax = plotting.figure(height=2)
     ax.plot([0, 1], [0, 1], label="line")
     ax.legend()
     return fig
 
 
-def test_the_same_figure_is_the_same_file(plotting, drawing, tmp_path, capsys):
+def test_the_same_figure_is_the_same_file(drawing, tmp_path, capsys):
     for name in ("a.png", "b.png", "a.svg"):
         plotting.save(drawing, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -35,15 +27,13 @@ def test_the_same_figure_is_the_same_file(plotting, drawing, tmp_path, capsys):
     assert f"wrote {tmp_path / 'b.png'}" in capsys.readouterr().out
 
 
-def test_a_picture_is_as_wide_as_a_page(plotting, drawing, tmp_path):
-    from PIL import Image
-
+def test_a_picture_is_as_wide_as_a_page(drawing, tmp_path):
     plotting.save(drawing, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (840, 240)
 
 
-def test_a_save_that_fails_leaves_the_old_picture(plotting, drawing, tmp_path, monkeypatch):
+def test_a_save_that_fails_leaves_the_old_picture(drawing, tmp_path, monkeypatch):
     picture = tmp_path / "a.png"
     picture.write_bytes(b"old")
 
@@ -57,8 +47,7 @@ def test_a_save_that_fails_leaves_the_old_picture(plotting, drawing, tmp_path, m
     assert list(tmp_path.iterdir()) == [picture]
 
 
-def test_progress_shows_a_bar_on_a_terminal_only(plotting, monkeypatch):
-    tqdm = pytest.importorskip("tqdm")
+def test_progress_shows_a_bar_on_a_terminal_only(monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
     assert list(plotting.progress(range(3), "seeds")) == [0, 1, 2]
     assert not isinstance(plotting.progress(range(3), "seeds"), tqdm.tqdm)
@@ -66,3 +55,27 @@ def test_progress_shows_a_bar_on_a_terminal_only(plotting, monkeypatch):
     bar = plotting.progress(range(3), "seeds")
     assert isinstance(bar, tqdm.tqdm)
     assert list(bar) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("demo", "options", "said"),
+    [
+        ("adding", "--steps 4 --hidden 2 --batch 5 --sequences 10 --seeds 1", "solved by 0 of 1"),
+        ("char_lm", "--text SMALL --hidden 2 --epochs 1 --batch 2 --steps 5", "bits per character"),
+        ("forecast", "--csv SMALL --column y --horizon 3 --hidden 2 --epochs 1", "RMSE at lead"),
+        ("gradient_flow", "--steps 3 --hidden 3 --seeds 1", "RNN, uniform"),
+        ("one_step_by_hand", "", "dc_prev"),
+    ],
+)
+def test_without_matplotlib_a_demo_gives_a_hint_and_its_numbers(
+    demo, options, said, capsys, monkeypatch, tmp_path
+):
+    small = tmp_path / "small.csv"
+    small.write_text("x,y\n" + "".join(f"{k},{k % 7}\n" for k in range(120)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    options = options.replace("SMALL", str(small)).split()
+    importlib.import_module(demo).main([*options, "--plot", str(tmp_path / "a.png")])
+    printed, errors = capsys.readouterr()
+    assert errors == "pictures need matplotlib: pip install 'npslstm[demos]'\n"
+    assert said in printed
+    assert list(tmp_path.iterdir()) == [small]

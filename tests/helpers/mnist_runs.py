@@ -7,14 +7,11 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
+import demo_runs
 import pytest
+from demo_runs import TIMEOUT, environment
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "demos" / "mnist.py"
-TIMEOUT = 600  # seconds: only what hangs takes so long, however busy the machine is
 SMALL = ("--hidden", "6", "--batch-size", "32")  # a step takes a few milliseconds
 
 # Python runs a sitecustomize.py that it finds on PYTHONPATH before anything else.
@@ -38,27 +35,13 @@ setattr(os, name, struck)
 
 
 def command(*options):
-    """What a user types, and any warning is an error."""
-    return [sys.executable, "-W", "error", str(SCRIPT), *map(str, options)]
-
-
-def environment(**changes):
-    """This process's environment, with the package to be found, and ``changes``."""
-    path = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    path = [changes.pop("first_path", ""), *path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))} | changes
+    return demo_runs.command("mnist.py", *options)
 
 
 def run(*options, line=None, **changes):
     """Run to the end; the command may be given as one ``line`` of shell, too."""
     words = command(*options) if line is None else [*shlex.split(line), *map(str, options)]
-    return subprocess.run(
-        words,
-        env=environment(**changes),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-    )
+    return demo_runs.run(words, **changes)
 
 
 def start(*options, **changes):
@@ -79,7 +62,6 @@ def start(*options, **changes):
 def on_a_terminal(*options, **changes):
     """Run with errors going to a terminal; return what stdout and the terminal got."""
     pty = pytest.importorskip("pty", reason="pseudo-terminals are POSIX's")
-    pytest.importorskip("tqdm")
     keyboard, screen = pty.openpty()
     process = subprocess.Popen(
         command(*options), env=environment(**changes), stdout=subprocess.PIPE, stderr=screen
