@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections import Counter
 
+import compare
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -23,6 +24,8 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
+LONG = ("demos", "mistakes")  # rooms whose tests are marked long: together half of the time
+
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
@@ -35,36 +38,23 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--slow"):
-        skip = pytest.mark.skip(reason="slow: run with --slow")
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(skip)
+    for item in items:
+        if item.path.parent.name in LONG:
+            item.add_marker("long")
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run them with --slow"))
 
 
 def pytest_terminal_summary(terminalreporter):
-    """State the worst errors that the comparisons of ``compare.py`` have seen, with ``-v``."""
-    import compare
-
+    """Say why tests were skipped, a line for each reason; with ``-v`` the worst errors, too."""
+    say = terminalreporter.write_line
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]
+    for reason, count in Counter(reasons).most_common():
+        say(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
     if compare.worst and terminalreporter.verbosity > 0:
         terminalreporter.section("worst norm-wise errors seen")
         for what, error in sorted(compare.worst.items()):
-            terminalreporter.write_line(f"{error:9.1e}  {what}")
-
-
-@pytest.fixture
-def demo(monkeypatch):
-    """Give ``demos/mnist.py`` as a module that trains on 30 images and tests on 20, of noise."""
-    from idx_files import digits
-
-    from npslstm.datasets import MNIST
-
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "demos")
-    import mnist
-
-    data = MNIST(*digits(1, 30), *digits(2, 20), name="noise")
-    monkeypatch.setattr(mnist, "load_embedded", lambda: data)
-    return mnist
+            say(f"{error:9.1e}  {what}")
 
 
 @pytest.fixture(scope="session")

@@ -104,8 +104,7 @@ def test_forward_is_the_equation():
 
 @pytest.mark.torch
 @pytest.mark.parametrize("bias", [True, False])
-def test_outputs_and_gradients_equal_pytorch(bias):
-    torch = pytest.importorskip("torch")
+def test_outputs_and_gradients_equal_pytorch(torch, bias):
     _, rnn, inputs, (dout, dh_n) = draw(seed=2, bias=bias, batch_first=True)
     theirs = torch.nn.RNN(2, 5, bias=bias, batch_first=True, dtype=torch.float64)
     theirs.load_state_dict({name: torch.from_numpy(p) for name, p in rnn.params.items()})

@@ -9,13 +9,17 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from idx_files import ARRAYS, ORIGINALS, assert_holds, idx_bytes, write_mnist
+from idx_files import (
+    ARRAYS,
+    ORIGINALS,
+    assert_holds,
+    idx_bytes,
+    needs_originals,
+    unzip_originals,
+    write_mnist,
+)
 
 from npslstm.datasets import DataError, load_embedded, load_mnist
-
-needs_originals = pytest.mark.skipif(
-    not ORIGINALS.is_dir(), reason="the original MNIST files are not on this machine"
-)
 
 
 def test_embedded_images_are_five_thousand_evenly_split():
@@ -66,10 +70,7 @@ def test_the_originals_load_gzipped_and_plain_with_their_checksums(tmp_path):
     assert gzipped.test_images.shape == (10_000, 28, 28)
     assert gzipped.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert gzipped.test_labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for path in (ORIGINALS / "MNIST" / "raw").glob("*.gz"):
-        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    unzip_originals(tmp_path)
     assert_holds(load_mnist(tmp_path), gzipped[:4])
 
 

@@ -18,6 +18,8 @@ from idx_files import idx_bytes, md5_sums, strict_parse, write_mnist
 from npslstm import datasets
 from npslstm.datasets.idx import DataError, read_idx
 
+pytestmark = pytest.mark.long
+
 SEED = 1998
 MEMORY = 4 << 20  # bytes: more than any file here holds, far less than headers promise
 SHAPES = [(12,), (3, 4, 5), (1, 28, 28), (0, 28, 28), (2, 1, 1, 3), (1 << 20,)]

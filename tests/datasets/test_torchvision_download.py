@@ -13,7 +13,7 @@ import threading
 
 import numpy as np
 import pytest
-from idx_files import ORIGINALS, assert_holds, md5_sums, write_mnist
+from idx_files import assert_holds, md5_sums, needs_originals, unzip_originals, write_mnist
 
 from npslstm import datasets
 from npslstm.datasets import DataError, as_sequences, load_mnist
@@ -26,10 +26,12 @@ pytestmark = [
 
 @pytest.fixture
 def vision(request):
-    if request.config.getoption("--torchvision"):
-        import torchvision  # an error where it is missing
-    else:
-        torchvision = pytest.importorskip("torchvision")
+    try:
+        import torchvision
+    except ModuleNotFoundError:
+        if request.config.getoption("--torchvision"):
+            raise
+        pytest.skip("torchvision is not installed: python -m pip install torchvision")
     yield torchvision
     gc.collect()  # those sockets are to be closed here, not in a test that makes a warning an error
 
@@ -82,12 +84,9 @@ def test_torchvision_reads_the_same_arrays(tmp_path, vision):
     assert_equal_to_torchvision(vision, tmp_path, load_mnist(tmp_path, verify=False))
 
 
-@pytest.mark.skipif(not ORIGINALS.is_dir(), reason="the original files are not on this machine")
+@needs_originals
 def test_torchvision_reads_the_same_originals(tmp_path, vision):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for path in (ORIGINALS / "MNIST" / "raw").glob("*.gz"):
-        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    unzip_originals(tmp_path)
     assert_equal_to_torchvision(vision, tmp_path, load_mnist(tmp_path))
 
 

@@ -9,8 +9,12 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ORIGINALS = Path(__file__).parents[3] / "shared" / "mnist"  # present on some machines only
+needs_originals = pytest.mark.skipif(
+    not ORIGINALS.is_dir(), reason="the original MNIST files are not on this machine"
+)
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -43,6 +47,14 @@ def write_mnist(root, *, gz, train=30, test=20):
         files[name] = folder / (f"{name}.gz" if gz else name)
         files[name].write_bytes(gzip.compress(content, mtime=0) if gz else content)
     return arrays, files
+
+
+def unzip_originals(root):
+    """Write the original files, not gzipped, under another root."""
+    raw = Path(root) / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (ORIGINALS / "MNIST" / "raw").glob("*.gz"):
+        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
 
 
 def assert_holds(mnist, arrays):

@@ -18,6 +18,8 @@ from owned import buffers
 
 from npslstm import LSTM
 
+pytestmark = pytest.mark.long
+
 LONG = {"steps": 784, "rows": 128, "hidden": 256}
 # One training step in a fresh process: memory that is used again would not be seen a second time.
 STEP = """
