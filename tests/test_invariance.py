@@ -6,8 +6,6 @@ are held to 1e-13 norm-wise, 450 roundings; where no sum changes, they are held 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from compare import assert_close, assert_same_bits, assert_same_solution, norms
@@ -58,32 +56,6 @@ def test_a_batch_is_its_rows(cases, data):
 
 
 @every_kind
-@given(data=st.data())
-def test_copies_of_a_row_add_up(cases, data):
-    copies = data.draw(st.integers(1, 5), "copies")
-    problem = data.draw(cases(N=SOME)).problem()
-    outputs, gradients = problem.rows([0]).solve()
-    expected = (
-        take(outputs, [0] * copies, problem.batch),
-        take(gradients, [0] * copies, problem.batch),
-    )
-    for name in problem.params:
-        expected[1][name] = copies * gradients[name]
-    many = problem.rows([0] * copies)
-    assert_same_solution("copies", many, many.solve(), expected)
-
-
-@every_kind
-@given(data=st.data())
-def test_permuting_the_batch_permutes_everything(cases, data):
-    case = data.draw(cases(N=SOME))
-    problem, order = case.problem(), data.draw(st.permutations(range(case.N)), "order")
-    expected = tuple(take(arrays, order, problem.batch) for arrays in problem.solve())
-    permuted = problem.rows(order)
-    assert_same_solution("permuted", problem, permuted.solve(), expected)
-
-
-@every_kind
 @pytest.mark.parametrize("value", [2.0, np.nan])
 @given(data=st.data())
 def test_changing_a_row_changes_no_bit_of_another(cases, value, data):
@@ -106,31 +78,3 @@ def test_changing_a_row_changes_no_bit_of_another(cases, value, data):
         )
         assert_same_bits(after, before)
         assert all(np.isfinite(a).all() for a in after.values())
-
-
-@given(case=lstm_cases(bidirectional=False), extra=st.integers(1, 3))
-def test_without_bias_zeros_in_front_only_delay(case, extra):
-    """From the zero state, whatever the upstream gradient of the outputs in front (they are 0)."""
-    problem = replace(case, bias=False).problem()
-    problem = problem.change({n: np.zeros_like(problem.inputs[n]) for n in STATE})
-
-    def delay(array, value):
-        pad = [(0, 0)] * array.ndim
-        pad[problem.time["x"]] = (extra, 0)
-        return np.pad(array, pad, constant_values=value)
-
-    delayed = problem.change(
-        {"x": delay(problem.inputs["x"], 0.0)}, {"out": delay(problem.upstream["out"], 1.0)}
-    )
-    if "lengths" in problem.options:
-        delayed = delayed.change(lengths=problem.lengths + extra)
-    if "dropout_masks" in problem.options:
-        masks = (delay(mask, 2.0) for mask in problem.options["dropout_masks"])
-        delayed = delayed.change(dropout_masks=tuple(masks))
-    outputs, gradients = delayed.solve()
-    late = range(extra, extra + case.T)
-    got = take(outputs, late, problem.time), take(gradients, late, problem.time)
-    expected = problem.solve()
-    for name in STATE:  # what the outputs in front send back reaches the initial state alone
-        expected[1][name] = got[1][name]
-    assert_same_solution("delayed", problem, got, expected)

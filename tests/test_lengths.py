@@ -6,9 +6,6 @@ are held to 1e-13 norm-wise, 450 roundings; where no sum changes, they are held 
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
-
 import numpy as np
 from compare import assert_same_bits, assert_same_solution
 from hypothesis import given
@@ -64,43 +61,3 @@ def test_the_amount_of_padding_does_not_matter(case):
     expected = take(outputs, valid, problem.time), take(gradients, valid, problem.time)
     got = problem.steps(0, longest).solve()
     assert_same_solution("less padding", problem, got, expected)
-
-
-def flip(problem, array):
-    """Reverse each row within its own length."""
-    flipped = array.copy()
-    ours, theirs = (steps_and_rows(problem, a) for a in (flipped, array))
-    for row, length in enumerate(problem.lengths):
-        ours[:length, row] = theirs[:length, row][::-1]
-    return flipped
-
-
-@given(case=lstm_cases(layers=1, dropout=False))
-def test_the_reverse_direction_is_a_forward_one_on_reversed_input(case):
-    """Both directions of a layer against two layers of one direction, each with its half."""
-    both = replace(case, bidirectional=True).problem()
-    net = copy.copy(both.net)
-    net.bidirectional = False
-    outputs, gradients = {}, {}
-    for k, ending in enumerate(["", "_reverse"]):
-        turn = (lambda array: flip(both, array)) if k else (lambda array: array)
-        names = {n: n.removesuffix("_reverse") for n in both.params}
-        names = {n: short for n, short in names.items() if n == short + ending}
-        one = replace(
-            both,
-            net=net,
-            inputs={short: both.inputs[n] for n, short in names.items()}
-            | {"x": turn(both.inputs["x"])}
-            | {n: both.inputs[n][k : k + 1] for n in STATE},
-            upstream={n: both.upstream[n][k : k + 1] for n in STATE_N}
-            | {"out": turn(np.split(both.upstream["out"], 2, axis=-1)[k])},
-        )
-        out, grads = one.solve()
-        outputs[k] = out | {"out": turn(out["out"])}
-        gradients[k] = {n: grads[short] for n, short in names.items()}
-        gradients[k] |= {n: grads[n] for n in STATE} | {"x": turn(grads["x"])}
-    joined = {n: np.concatenate([outputs[k][n] for k in (0, 1)]) for n in STATE_N}
-    joined["out"] = np.concatenate([outputs[k]["out"] for k in (0, 1)], axis=-1)
-    expected = gradients[0] | gradients[1] | {"x": gradients[0]["x"] + gradients[1]["x"]}
-    expected |= {n: np.concatenate([gradients[k][n] for k in (0, 1)]) for n in STATE}
-    assert_same_solution("two directions", both, both.solve(), (joined, expected))

@@ -16,7 +16,7 @@ from strategies import every_kind
 
 from npslstm import LSTM, LSTMModel, cross_entropy
 from npslstm.optim import SGD, Adam, AdamW
-from npslstm.training import NonFiniteError, evaluate, fit
+from npslstm.training import NonFiniteError, fit
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
 LARGE = 1e4
@@ -39,34 +39,6 @@ def test_forward_is_finite_for_weights_inputs_and_states_up_to_1e4(cases, dtype,
         for name, array in outputs.items():
             assert np.isfinite(array).all(), name
             assert array.dtype == dtype
-
-
-@BOTH
-@given(
-    rows=st.integers(1, 5),
-    classes=st.integers(1, 6),
-    size=st.floats(0, LARGE),
-    seed=st.integers(0, 2**32),
-)
-def test_loss_and_its_gradient_are_finite_for_logits_up_to_1e4(dtype, rows, classes, size, seed):
-    rng = np.random.default_rng(seed)
-    logits = (size * rng.choice([-1.0, 1.0, rng.random()], (rows, classes))).astype(dtype)
-    loss, dlogits = cross_entropy(logits, rng.integers(0, classes, rows))
-    assert 0 <= loss <= (2 * LARGE + math.log(classes)) * (1 + 1e-6)
-    assert np.abs(dlogits).max() <= 1
-    np.testing.assert_allclose(dlogits.sum(axis=1), 0, atol=1e-6)
-
-
-@BOTH
-def test_a_whole_model_is_finite_from_image_to_loss(dtype):
-    rng = np.random.default_rng(0)
-    model = LSTMModel(28, 64, 10, 2, bidirectional=True, dtype=dtype, rng=0)
-    for param in model.params.values():
-        param[...] = rng.uniform(-LARGE, LARGE, param.shape)
-    x = rng.uniform(-LARGE, LARGE, (28, 16, 28)).astype(dtype)
-    found = evaluate(model, x.swapaxes(0, 1), np.arange(16) % 10, transform=swapped)
-    assert np.isfinite(found.logits).all()
-    assert LARGE < found.loss < np.inf  # it is as wrong as such a model should be
 
 
 def swapped(x):
@@ -194,7 +166,7 @@ def test_fit_is_finite_or_stops_with_its_own_error(
 
 
 @BOTH
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
 @pytest.mark.parametrize("lengths", [None, "random"])
 def test_what_is_not_finite_stays_in_its_row(dtype, bad, lengths):
     """In real products, over several blocks of steps and slices of the batch."""

@@ -10,6 +10,7 @@ import pytest
 from compare import assert_same_bits, assert_same_solution
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import LAYOUTS
 from strategies import every_kind
 
 from npslstm import LSTM, LSTMCell, LSTMModel
@@ -119,22 +120,8 @@ def test_parameters_changed_in_place_are_seen(kind):
         np.testing.assert_array_equal(array, want, strict=True)
 
 
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-def strided(array):
-    return np.repeat(array, 2, axis=-1)[..., ::2]
-
-
-def backwards(array):
-    return array[..., ::-1].copy()[..., ::-1]
-
-
 @every_kind
-@pytest.mark.parametrize("layout", [read_only, np.asfortranarray, strided, backwards])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @given(data=st.data())
 def test_memory_layout_does_not_matter(cases, layout, data):
     """Of anything that is passed in. BLAS may sum in another order for it."""

@@ -1,4 +1,4 @@
-"""Derivatives of a whole problem along directions, by the complex step."""
+"""Derivatives along directions by the complex step, of whole problems and of single functions."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ def inner(u, v):
 def random_like(arrays, seed):
     rng = np.random.default_rng(seed)
     return {n: rng.standard_normal(a.shape) for n, a in arrays.items()}
+
+
+def assert_gradient(function, array, gradient, rng, size=None):
+    """Hold the gradient of one function of one array to 1e-13 in a few random directions.
+
+    Relative to ``size``, that of the numbers whose sum or difference an element of the gradient is;
+    they may cancel. By default the element's own.
+    """
+    for _ in range(3):
+        direction = rng.normal(size=array.shape)
+        scale = (np.abs(gradient if size is None else size) * np.abs(direction)).sum() or 1.0
+        found = (gradient * direction).sum()
+        expected = np.imag(function(array + 1j * STEP * direction)) / STEP
+        assert abs(found - expected) <= 1e-13 * scale, (found, expected)
