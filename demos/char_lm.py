@@ -33,6 +33,7 @@ from parts.char_lm.cells import cell_values, find_cells, page, report, terminal_
 from parts.char_lm.model import CharLM, lanes, train_epoch
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
+from npslstm.files import replacing
 from npslstm.optim import Adam, one_cycle
 
 TEXT = Path(__file__).parent / "data" / "persuasion.txt"
@@ -115,7 +116,8 @@ def look_inside(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> None:
         print(f"\ncell {cell}\n{view}")
     if args.page:
         document = page(text[:SHOWN], values[:SHOWN], findings, corpus.name, cell)
-        args.page.write_text(document, encoding="utf-8")
+        with replacing(args.page) as file:
+            file.write(document.encode())
         print(f"wrote {args.page} ({args.page.stat().st_size / 1000:.0f} kB)")
 
 

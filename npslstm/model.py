@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,14 +17,14 @@ from numpy.typing import DTypeLike
 from .arguments import (
     Array,
     check_array,
-    check_layout,
+    check_like,
     check_pair,
     check_size,
     generator,
     load_arrays,
 )
 from .cell import LSTMState
-from .files.npz import CheckpointError, read_npz, write_npz
+from .files import Blank, NpzFile, open_npz, write_npz
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
 from .lstm import LSTM, LSTMCache
@@ -131,20 +131,14 @@ class LSTMModel:
     def __call__(
         self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
     ) -> tuple[Array, LSTMState]:
-        """Return logits and the last state, for inference: nothing is kept for backward.
-
-        x lies in the model's own layout: time first, or examples first with ``batch_first``.
-        """
+        """Return logits and the last state, for inference: nothing is kept for backward."""
         out, state_n = self.lstm(x, state, lengths=lengths)
         return self.head(self._read(out, state_n)), state_n
 
     def predict(
         self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
     ) -> Array:
-        """Return the class of the largest logit: (N,), or (T, N) in the layout of x.
-
-        x lies in the model's own layout: time first, or examples first with ``batch_first``.
-        """
+        """Return the class of the largest logit: (N,), or (T, N) in the layout of x."""
         logits, _ = self(x, state, lengths=lengths)
         return logits.argmax(axis=-1)
 
@@ -211,8 +205,7 @@ class LSTMModel:
         Parameters
         ----------
         x, state, lengths, rng
-            As in :meth:`LSTM.forward`: x in the model's own layout, time first unless
-            ``batch_first``. (``fit`` takes examples first and turns each batch.)
+            As in :meth:`LSTM.forward`.
         y
             What the loss compares the logits with: labels (N,), or in the layout of x with
             readout "all".
@@ -221,8 +214,6 @@ class LSTMModel:
             readout is "all" and lengths are given.
         """
         logits, _, cache = self.forward(x, state, lengths=lengths, rng=rng)
-        if np.ndim(x) == 3:
-            check_layout(y, x, self.lstm.batch_first, self.readout == "all")
         options = {}
         if self.readout == "all" and lengths is not None:
             options["mask"] = cache.lstm.layout.valid_steps()
@@ -248,7 +239,7 @@ class LSTMModel:
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write configuration and weights to one ``.npz`` (see ``npz.py`` for what is promised)."""
+        """Write configuration and weights to one ``.npz`` (``files/README.md``: its promises)."""
         write_npz(path, {"config": np.array(json.dumps(self.config)), **self.params})
 
     @classmethod
@@ -260,20 +251,33 @@ class LSTMModel:
         CheckpointError
             If the file is damaged, or holds another thing than a model.
         """
-        arrays = read_npz(path)
-        try:
-            config = json.loads(str(arrays.pop("config")))
-            # No larger than the arrays that are there, whatever the configuration claims.
-            largest = max(size for array in arrays.values() for size in array.shape)
-            for name in "input_size", "hidden_size", "output_size":
-                if config[name] > largest:
-                    raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
-            if config["num_layers"] > len(arrays):
-                raise ValueError(f"it has not the arrays of {config['num_layers']} layers")
-            model = cls(**config, rng=0)
-            model.load_params(arrays)
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise CheckpointError(path, f"not a model of npslstm: {error}") from error
+        with open_npz(path, "a model of npslstm") as file:
+            return cls.from_file(file)
+
+    @classmethod
+    def from_file(cls, file: NpzFile, beside: Collection[str] = ()) -> LSTMModel:
+        """Make the model in an open file, which may hold more: the arrays named in ``beside``.
+
+        Each array's header is compared with what the configuration implies before any is read or
+        made. What the configuration does not say is as its default.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the file holds another thing than a model.
+        """
+        config = file.read_config()
+        headers = {n: a for n, a in file.headers.items() if n not in {"config", *beside}}
+        # Sizes that no array has would take time, even though a blank model takes no memory.
+        largest = max((max(a.shape, default=0) for a in headers.values() if a.size), default=0)
+        for name in "input_size", "hidden_size", "output_size":
+            if config[name] > largest:
+                raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
+        if config.get("num_layers", 1) > len(headers):
+            raise ValueError(f"it has not the arrays of {config['num_layers']} layers")
+        check_like("params", headers, cls(**config, rng=Blank()).params)
+        model = cls(**config, rng=0)
+        model.load_params({name: file.read(name) for name in headers})
         return model
 
     def _read(self, out: Array, state_n: LSTMState) -> Array:

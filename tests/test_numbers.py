@@ -16,7 +16,7 @@ from strategies import every_kind
 
 from npslstm import LSTM, LSTMModel, cross_entropy
 from npslstm.optim import SGD, Adam, AdamW
-from npslstm.training import NonFiniteError, training_steps
+from npslstm.training import NonFiniteError, fit
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
 LARGE = 1e4
@@ -39,6 +39,10 @@ def test_forward_is_finite_for_weights_inputs_and_states_up_to_1e4(cases, dtype,
         for name, array in outputs.items():
             assert np.isfinite(array).all(), name
             assert array.dtype == dtype
+
+
+def swapped(x):
+    return np.ascontiguousarray(x.swapaxes(0, 1))
 
 
 # Gradients that really overflow
@@ -77,7 +81,9 @@ def test_an_overflow_is_said_by_numpy_and_stops_fit(dtype, steps):
     assert not np.isfinite(grads["lstm.bias_ih_l0"]).all()
 
     before = {name: param.copy() for name, param in model.params.items()}
-    training = training_steps(model, x.swapaxes(0, 1), y, optimizer=Adam(), epochs=1, batch_size=1)
+    training = fit(
+        model, x.swapaxes(0, 1), y, optimizer=Adam(), epochs=1, batch_size=1, transform=swapped
+    )
     with pytest.raises(NonFiniteError) as caught:
         next(training)
     assert (caught.value.step, caught.value.parameter) == (1, "lstm.weight_ih_l0")
@@ -95,7 +101,7 @@ def test_a_norm_that_explodes_is_reported_and_clipped():
     _, grads = twin.loss_and_grads(x.astype("float64"), y)
     expected = math.hypot(*(np.linalg.norm(grad) for grad in grads.values()))
     assert expected > math.sqrt(np.finfo("float32").max)
-    [record] = training_steps(
+    [record] = fit(
         model,
         x.swapaxes(0, 1),
         y,
@@ -103,6 +109,7 @@ def test_a_norm_that_explodes_is_reported_and_clipped():
         epochs=1,
         batch_size=1,
         max_norm=1.0,
+        transform=swapped,
     )
     assert record.grad_norm == pytest.approx(expected, rel=1e-4)
     moved = {name: param - twin.params[name] for name, param in model.params.items()}
@@ -128,7 +135,7 @@ def test_fit_is_finite_or_stops_with_its_own_error(
     x = (scales[2] * rng.standard_normal((4, 5, 2))).astype(dtype)
     if special is not None:
         x[2, 3, 1] = special
-    training = training_steps(
+    training = fit(
         model,
         x,
         np.array([0, 1, 1, 0]),

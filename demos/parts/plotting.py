@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import os
 import sys
 from pathlib import Path
+
+from npslstm.files import replacing
 
 __all__ = ["PAGE_WIDTH", "PALETTE", "figure", "have_matplotlib", "progress", "save"]
 
@@ -82,13 +83,8 @@ def save(fig, path) -> None:
         buffer = io.BytesIO()
         image.save(buffer, "png", optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C included
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(buffer.getvalue())
     print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)")
 
 

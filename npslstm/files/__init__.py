@@ -1,5 +1,17 @@
 """Named arrays in one file that is either whole or refused: what models and checkpoints lie in."""
 
-from .npz import CheckpointError, read_npz, write_npz
+from .atomic import check_writable, replacing, set_aside
+from .blank import Blank
+from .npz import CheckpointError, NpzFile, open_npz, read_npz, write_npz
 
-__all__ = ["CheckpointError", "read_npz", "write_npz"]
+__all__ = [
+    "Blank",
+    "CheckpointError",
+    "NpzFile",
+    "check_writable",
+    "open_npz",
+    "read_npz",
+    "replacing",
+    "set_aside",
+    "write_npz",
+]

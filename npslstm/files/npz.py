@@ -4,28 +4,32 @@ The file is a plain ``.npz`` (``numpy.load`` opens it) whose arrays are stored w
 and whose zip comment, the last 64 bytes, is the SHA-256 of everything before it in hexadecimal: one
 wrong bit anywhere is found before any of it is parsed. A file can still be malicious, with a right
 checksum over wrong contents, so nothing is allocated on the word of a header alone: without
-compression no array can be larger than the file, and the file no larger than ``max_bytes``.
+compression no array can be larger than the file, and :class:`NpzFile` shows every shape before any
+array is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import io
+import json
 import math
 import os
 import re
 import zipfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..arguments import Array
+from .atomic import PathLike, regular_mode, replacing
+from .blank import blank
 
-__all__ = ["MAX_BYTES", "CheckpointError", "read_npz", "write_npz"]
+__all__ = ["CheckpointError", "NpzFile", "open_npz", "read_npz", "write_npz"]
 
-MAX_BYTES = 2**31  # refuse larger files unless told otherwise
 SEAL = 64  # hexadecimal digits of a SHA-256
+CHUNK = 2**20  # bytes read at once for it
 KINDS = "fciuU"  # numbers and text: what can be read without trusting the file
 # How a .npy of these begins. NumPy's own reader would evaluate the header as Python.
 HEADER = re.compile(
@@ -38,48 +42,48 @@ HEADER = re.compile(
 class CheckpointError(ValueError):
     """A file that cannot be trusted; the message names it and says why."""
 
-    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+    def __init__(self, path: PathLike, reason: str) -> None:
         super().__init__(f"{os.fspath(path)}: {reason}")
 
 
-def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
+def write_npz(path: PathLike, arrays: Mapping[str, Array]) -> None:
     """Write named arrays so that ``path`` holds, at any moment, the old file or the new one.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk and renamed over
-    ``path``. A failure leaves the old file as it was and no temporary file; a killed process may
-    leave ``.<name>.tmp``, which the next write replaces. The same arrays give the same bytes.
+    See :func:`.atomic.replacing` for what that includes. The same arrays give the same bytes.
 
     Raises
     ------
     TypeError
-        If an array holds other than numbers or text.
+        If an array holds other than numbers or text, or has a mask.
+    ValueError
+        If a name cannot be that of a file in a zip.
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or ``path`` is there and no regular file.
     """
-    sealed = _seal(_pack(arrays))
-    target = Path(os.path.realpath(path))  # a link stays a link
-    temporary = target.with_name(f".{target.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:  # Ctrl-C included
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
+    for name, array in arrays.items():
+        _check_storable(name, array)
+    with replacing(path) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                # A bare ZipInfo carries no clock time.
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    array = np.asarray(array, order="C")
+                    np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
+            archive.comment = b"0" * SEAL
+        checksum = _checksum(file, size := file.seek(0, os.SEEK_END))
+        file.seek(size - SEAL)
+        file.write(checksum)
 
 
-def read_npz(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, Array]:
+def read_npz(path: PathLike, *, max_bytes: int | None = None) -> dict[str, Array]:
     """Read the arrays that ``write_npz`` wrote, after checking every byte.
 
     Parameters
     ----------
     path : path
         The file.
-    max_bytes : int
-        The largest file to accept; reading takes about three times its size in memory.
+    max_bytes : int, optional
+        The largest file to accept. Reading takes about its size in memory.
 
     Raises
     ------
@@ -88,77 +92,150 @@ def read_npz(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dic
     OSError
         If the file cannot be opened or read.
     """
+    with open_npz(path, "a file of npslstm", max_bytes=max_bytes) as file:
+        return {name: file.read(name) for name in file.headers}
+
+
+@contextlib.contextmanager
+def open_npz(path: PathLike, what: str, *, max_bytes: int | None = None) -> Iterator[NpzFile]:
+    """Open a file whose checksum is right, to look at its arrays' shapes and to read them.
+
+    What goes wrong while it is open is the file's fault: it becomes a CheckpointError that says
+    that the file is not ``what``, and why.
+
+    Raises
+    ------
+    CheckpointError, OSError
+        As :func:`read_npz` does.
+    """
+    if regular_mode(path) is None:
+        raise CheckpointError(path, "not a regular file")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if size > max_bytes:
+        if max_bytes is not None and size > max_bytes:
             raise CheckpointError(path, f"its {size} bytes are more than max_bytes = {max_bytes}")
-        data = file.read(size)
-    if _seal(data) != data:
-        raise CheckpointError(
-            path, "damaged, or not a file of npslstm: its checksum does not match"
-        )
-    try:
-        return _unpack(data)
-    # Beyond the checksum only a crafted file fails, in as many ways as zipfile and NumPy know.
-    except Exception as error:
-        raise CheckpointError(path, f"not a file of npslstm: {error}") from error
+        if not _is_whole(file, size):
+            raise CheckpointError(
+                path, "damaged, or not a file of npslstm: its checksum does not match"
+            )
+        try:
+            with zipfile.ZipFile(file) as archive:
+                yield NpzFile(archive, size)
+        # No array is larger than the file: a lack of memory is not its fault.
+        except (CheckpointError, MemoryError):
+            raise
+        # Beyond the checksum only another kind of file fails, or a crafted one, in as many ways as
+        # zipfile, JSON and NumPy know.
+        except Exception as error:
+            raise CheckpointError(path, f"not {what}: {error}") from error
 
 
-def _pack(arrays: Mapping[str, Array]) -> bytes:
-    """Return a zip file of one ``.npy`` an array, with room for the seal."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            array = np.asarray(array, order="C")
-            if array.dtype.kind not in KINDS:
-                raise TypeError(f"{name}: expected numbers or text, given dtype {array.dtype}")
-            # A bare ZipInfo carries no clock time.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
-        archive.comment = b"0" * SEAL
-    return buffer.getvalue()
+class NpzFile:
+    """An open file of named arrays, each read when it is asked for.
 
+    Attributes
+    ----------
+    headers : dict of ndarray
+        For each array in the file a :func:`~.blank.blank` one of its shape and dtype, in memory
+        for one number.
+    """
 
-def _unpack(data: bytes) -> dict[str, Array]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self._archive = archive
+        self._begin: dict[str, int] = {}  # where an array's bytes begin in its member
+        self.headers: dict[str, Array] = {}
         members = archive.infolist()
-        if sum(member.file_size for member in members) > len(data):
+        if sum(member.file_size for member in members) > size:
             raise ValueError("its directory promises more bytes than the file has")
-        arrays = {}
         for member in members:
             name = member.filename.removesuffix(".npy")
             if member.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"{name} is compressed")
-            if name in arrays or name == member.filename:
+            if name in self.headers or name == member.filename:
                 raise ValueError(f"unexpected member {member.filename}")
-            arrays[name] = _array(name, archive.read(member))
-    return arrays
+            with archive.open(member) as stream:
+                dtype, shape, self._begin[name] = _header(name, stream)
+            promised = math.prod(shape) * dtype.itemsize
+            there = member.file_size - self._begin[name]
+            if promised != there:
+                raise ValueError(f"{name}: shape {shape} of {dtype} is not its {there} bytes")
+            if not 0 < dtype.itemsize <= max(there, 32):  # text; a number has at most 32 bytes
+                raise ValueError(f"{name}: {dtype} is the size of no entry")
+            self.headers[name] = blank(shape, dtype)
+
+    def read(self, name: str) -> Array:
+        """Return an array of the file, the caller's own."""
+        if name not in self.headers:
+            raise ValueError(f"{name!r} is missing")
+        header = self.headers[name]
+        array = np.empty(header.shape, header.dtype)
+        entries = array.reshape(-1).view(np.uint8)
+        with self._archive.open(f"{name}.npy") as stream:
+            stream.read(self._begin[name])
+            read = 0
+            while count := stream.readinto(entries[read:]):  # type: ignore[attr-defined]
+                read += count
+            if read != entries.size or stream.read(1):  # at its end zipfile compares the CRC
+                raise ValueError(f"{name}: {read} bytes, expected {entries.size}")
+        if array.dtype.kind == "U":
+            _check_text(name, array)
+        return array
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the object that the text "config" holds as JSON."""
+        header = self.headers.get("config")
+        if header is None:
+            raise ValueError("'config' is missing")
+        if header.dtype.kind != "U" or header.shape:
+            raise ValueError("expected config to be one text of JSON")
+        config = json.loads(self.read("config").item())
+        if not isinstance(config, dict):
+            raise TypeError(f"expected config to be a JSON object, given {type(config).__name__}")
+        return config
 
 
-def _array(name: str, npy: bytes) -> Array:
-    """Read one ``.npy``, after comparing what its header promises with the bytes that are there."""
-    header = HEADER.match(npy)
+def _check_storable(name: str, array: Array) -> None:
+    """Refuse what would not come back as it is."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected an array without a mask, which a file has no place for")
+    dtype = np.asarray(array).dtype
+    if dtype.kind not in KINDS:
+        raise TypeError(f"{name}: expected numbers or text, given dtype {dtype}")
+    if zipfile.ZipInfo(f"{name}.npy").filename != f"{name}.npy":
+        raise ValueError(f"{name!r}: not a name that a file in a zip can have")
+
+
+def _header(name: str, stream: Any) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Read what a ``.npy`` begins with: dtype, shape, and where its bytes begin."""
+    head = stream.read(10)
+    head += stream.read(int.from_bytes(head[8:], "little"))  # at most 64 KiB
+    header = HEADER.fullmatch(head)
     if header is None:
         raise ValueError(f"{name}: not an array of numbers or text in C order")
     dtype = np.dtype(header[1].decode())
-    shape = tuple(int(size) for size in re.findall(rb"\d+", header[2]))
-    promised, there = math.prod(shape) * dtype.itemsize, len(npy) - header.end()
-    if promised != there:
-        raise ValueError(f"{name}: shape {shape} of {dtype} is not its {there} bytes")
-    return np.ndarray(shape, dtype, npy, header.end()).copy()
+    return dtype, tuple(int(size) for size in re.findall(rb"\d+", header[2])), len(head)
 
 
-def _seal(data: bytes) -> bytes:
-    """Return data with its last 64 bytes replaced by the SHA-256 of those before."""
-    contents = data[:-SEAL]
-    return contents + hashlib.sha256(contents).hexdigest().encode()
+def _check_text(name: str, array: Array) -> None:
+    """Refuse numbers that are no code point: Python makes text of them without looking."""
+    codes = array.reshape(-1).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+    if codes.max(initial=0) > 0x10FFFF:
+        raise ValueError(f"{name}: not text")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush the renaming itself, where the system can (a folder cannot be opened on Windows)."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _is_whole(file: BinaryIO, size: int) -> bool:
+    """Say whether the file ends in the checksum of what stands before it."""
+    file.seek(max(0, size - SEAL))
+    seal = file.read(SEAL)
+    # Looked at first, so that no disk's worth of zeros is read to the end.
+    return re.fullmatch(rb"[0-9a-f]{64}", seal) is not None and _checksum(file, size) == seal
+
+
+def _checksum(file: BinaryIO, size: int) -> bytes:
+    """Return the SHA-256 of all but the last 64 bytes, in hexadecimal."""
+    sha256, left = hashlib.sha256(), size - SEAL
+    file.seek(0)
+    while left > 0 and (chunk := file.read(min(CHUNK, left))):
+        sha256.update(chunk)
+        left -= len(chunk)
+    return sha256.hexdigest().encode()

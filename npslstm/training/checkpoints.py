@@ -12,6 +12,7 @@ The file is an ``.npz`` in the form of ``npz.py`` with these arrays::
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import Array, check_like
-from ..files.npz import MAX_BYTES, CheckpointError, read_npz, write_npz
-from ..optim import Optimizer
+from ..files import CheckpointError, NpzFile, open_npz, write_npz
+from ..optim import MAX_STEPS, Optimizer
 from .evaluation import Model
 from .fit import Progress
 
@@ -60,7 +61,7 @@ class Checkpoint(NamedTuple):
         try:
             check_like("parameters", self.params, model.params)
             optimizer.load_state(self.optimizer_state, model.params)  # all of it or nothing
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:  # the last from JSON
             raise CheckpointError(self.path, f"of another run: {error}") from error
         for name, param in model.params.items():
             param[...] = self.params[name]
@@ -99,13 +100,13 @@ def save_checkpoint(
     write_npz(path, arrays)
 
 
-def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Checkpoint:
+def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Checkpoint:
     """Read a checkpoint and check all of it that can be checked without the model.
 
     Parameters
     ----------
     path : path
-    max_bytes : int
+    max_bytes : int, optional
         The largest file to accept.
 
     Raises
@@ -115,34 +116,35 @@ def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES)
     OSError
         If it cannot be opened or read.
     """
-    arrays = read_npz(path, max_bytes=max_bytes)
-    try:
-        return _parse(os.fspath(path), arrays)
-    except (TypeError, ValueError, RecursionError) as error:  # the last from JSON
-        raise CheckpointError(path, f"not a checkpoint: {error}") from error
+    with open_npz(path, "a checkpoint", max_bytes=max_bytes) as file:
+        return _parse(os.fspath(path), file)
 
 
-def _parse(path: str, arrays: dict[str, Array]) -> Checkpoint:
-    missing = {"format_version", "config"} - arrays.keys()
+def _parse(path: str, file: NpzFile) -> Checkpoint:
+    missing = {"format_version", "config"} - file.headers.keys()
     if missing:
         raise ValueError(f"missing {sorted(missing)}")
-    version = arrays.pop("format_version").item()
+    version = file.read("format_version").item()
     if version != FORMAT_VERSION:
         raise ValueError(f"expected format version {FORMAT_VERSION}, given {version}")
-    config = json.loads(arrays.pop("config").item())
-    if not isinstance(config, dict):
-        raise TypeError(f"expected config to be a JSON object, given {type(config).__name__}")
+    config = file.read_config()
 
     groups: dict[str, dict[str, Array]] = {"params": {}, "optimizer": {}, "progress": {}}
-    for name, array in arrays.items():
+    for name in file.headers:
+        if name in ("format_version", "config"):
+            continue
         group, _, rest = name.partition(".")
         if group not in groups:
             raise ValueError(f"unknown {name}")
-        groups[group][rest] = array
+        groups[group][rest] = file.read(name)
     check_like("progress", groups["progress"], _progress_arrays(Progress()))
     progress = Progress(**{name: array.item() for name, array in groups["progress"].items()})
     if min(progress.seed, progress.step) < 0:
         raise ValueError(f"expected no negative seed or step, given {progress}")
+    if progress.step > MAX_STEPS:
+        raise ValueError(f"expected at most {MAX_STEPS} steps, given {progress}")
+    if not math.isfinite(progress.loss_sum) or math.isinf(progress.hits) or progress.hits < 0:
+        raise ValueError(f"expected sums that training can reach, given {progress}")
     return Checkpoint(path, config, progress, groups["params"], groups["optimizer"])
 
 

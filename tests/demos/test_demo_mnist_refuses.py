@@ -41,6 +41,8 @@ SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")
         ("--checkpoint a --checkpoint-every -5", "argument --checkpoint-every: expected a whole"),
         ("--checkpoint no/a.npz", "--checkpoint no/a.npz: there is no folder no"),
         ("--checkpoint .", "--checkpoint .: is a folder"),
+        ("--checkpoint /dev/null", "--checkpoint /dev/null: not a regular file"),
+        (f"--checkpoint {'n' * 300}", f"--checkpoint {'n' * 300}: File name too long"),
         ("--checkpoint a --torch", "--checkpoint: training in PyTorch is not saved"),
         ("--plot a.bmp", "--plot: expected a path that ends in .png or .svg or .pdf"),
     ],

@@ -112,14 +112,15 @@ def test_the_file_of_an_earlier_run_is_set_aside_where_it_lies(train, tmp_path, 
     elsewhere.mkdir()
     path.rename(elsewhere / "real.npz")
     path.symlink_to(elsewhere / "real.npz")
-    status, printed, _ = train("--seed", 1, "--max-steps", 2)
-    assert status == 0
-    aside = elsewhere.resolve() / "real.npz.old"
-    assert f"Checkpoint: {path}; what was there is now {aside}" in printed
-    assert aside.read_bytes() == saved
-    assert path.is_symlink()
-    assert load_checkpoint(elsewhere / "real.npz").progress == load_checkpoint(path).progress
-    assert load_checkpoint(path).progress.seed == 1
+    for seed, name in ((1, "real.npz.old"), (2, "real.npz.old.1")):  # each one is kept
+        status, printed, _ = train("--seed", seed, "--max-steps", 2)
+        assert status == 0
+        aside = elsewhere.resolve() / name
+        assert f"Checkpoint: {path}; what was there is now {aside}" in printed
+        assert path.is_symlink()
+        assert load_checkpoint(elsewhere / "real.npz").progress.seed == seed
+    assert (elsewhere / "real.npz.old").read_bytes() == saved
+    assert load_checkpoint(aside).progress.seed == 1
 
 
 # What cannot be gone on from

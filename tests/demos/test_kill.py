@@ -28,10 +28,14 @@ def step_of(path):
     return load_checkpoint(path).progress.step
 
 
+def unfinished(folder):
+    """The temporary files of writes that were killed."""
+    return list(folder.glob(".npslstm-*.tmp"))
+
+
 def test_killed_at_every_point_of_a_write(tmp_path):
     """Each save flushes its temporary file, renames it, and flushes the folder."""
     path, undisturbed = tmp_path / "run.npz", tmp_path / "undisturbed.npz"
-    leftover = tmp_path / ".run.npz.tmp"
     options = checkpointing(path, "--max-steps", 12, "--resume")
 
     def kill(function, call, torn=False):
@@ -40,19 +44,21 @@ def test_killed_at_every_point_of_a_write(tmp_path):
 
     kill("fsync", 1, torn=True)  # half of the first file is written
     assert not path.exists()
-    assert leftover.exists()
+    assert len(unfinished(tmp_path)) == 1
 
     kill("fsync", 7, torn=True)  # half of the fourth, where the third is in place
     assert step_of(path) == 3
-    assert leftover.stat().st_size < path.stat().st_size
+    [half] = unfinished(tmp_path)  # the one before is gone
+    assert half.stat().st_size < path.stat().st_size
 
     kill("replace", 5)  # all of the fifth after that is written, and has not its name
     assert step_of(path) == 7
-    assert leftover.stat().st_size == path.stat().st_size
+    [whole] = unfinished(tmp_path)
+    assert whole.stat().st_size == path.stat().st_size
 
     kill("fsync", 6)  # the third after that has its name, and the folder is not flushed
     assert step_of(path) == 10
-    assert not leftover.exists()
+    assert unfinished(tmp_path) == []
 
     last = run(*options)
     assert (last.returncode, last.stderr) == (0, "")
@@ -70,7 +76,6 @@ def accuracy(completed):
 def test_killed_at_random_moments(tmp_path, kills):
     """Every other time as soon as a write is seen under way. A run that ends first starts anew."""
     path, undisturbed = tmp_path / "run.npz", tmp_path / "undisturbed.npz"
-    leftover = tmp_path / ".run.npz.tmp"
     size = ("--hidden", 48, "--max-steps", 60)  # checkpoints that take a moment to write
     began = time.monotonic()
     assert run(*checkpointing(undisturbed, *size)).returncode == 0
@@ -79,10 +84,11 @@ def test_killed_at_random_moments(tmp_path, kills):
     rng = random.Random(0)
     landed = torn = finished = reached = 0
     while landed < kills:
-        leftover.unlink(missing_ok=True)
+        for left in unfinished(tmp_path):
+            left.unlink()
         process = start(*checkpointing(path, *size, "--resume"))
         time.sleep(rng.uniform(0, span))
-        while landed % 2 and process.poll() is None and not leftover.exists():
+        while landed % 2 and process.poll() is None and not unfinished(tmp_path):
             pass
         process.kill()
         _, errors = process.communicate(timeout=TIMEOUT)
@@ -94,7 +100,7 @@ def test_killed_at_random_moments(tmp_path, kills):
             continue
         assert process.returncode == -signal.SIGKILL
         landed += 1
-        torn += leftover.exists()
+        torn += len(unfinished(tmp_path))
         if path.exists():
             reached, before = step_of(path), reached
             assert reached >= before

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from crafted import seal, sealed_zip
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from npslstm.files import npz
 from npslstm.files.npz import read_npz
 from npslstm.optim import Adam
 from npslstm.training import Progress
@@ -91,12 +91,7 @@ def members_of(data):
 
 
 def zipped(members):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
-        archive.comment = b"0" * npz.SEAL
-    return npz._seal(stream.getvalue())
+    return sealed_zip(members.items())
 
 
 def damaged(rng, data):
@@ -106,7 +101,7 @@ def damaged(rng, data):
 
 def resealed(rng, data):
     """Damage in the structure of the zip, under a right checksum."""
-    return npz._seal(mutated(rng, data))
+    return seal(mutated(rng, data))
 
 
 def rebuilt(rng, data):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npslstm import LSTMModel, cross_entropy
-from npslstm.files.npz import CheckpointError, read_npz, write_npz
+from npslstm.files import open_npz, write_npz
 from npslstm.optim import Optimizer, Schedule, clip_grad_norm
 
 __all__ = ["CharLM", "lanes", "train_epoch"]
@@ -32,6 +32,8 @@ class CharLM:
     """
 
     def __init__(self, alphabet: str, model: LSTMModel) -> None:
+        if len(set(alphabet)) < len(alphabet):
+            raise ValueError(f"alphabet: expected each character once, given {alphabet!r}")
         sizes = model.config["input_size"], model.config["output_size"]
         if sizes != (len(alphabet), len(alphabet)) or model.readout != "all":
             raise ValueError(
@@ -119,14 +121,9 @@ class CharLM:
         CheckpointError
             If the file is damaged, or holds another thing than a CharLM.
         """
-        arrays = read_npz(path)
-        try:
-            alphabet = "".join(map(chr, arrays.pop("alphabet")))
-            model = LSTMModel(**json.loads(str(arrays.pop("config"))), rng=0)
-            model.load_params(arrays)
-            return cls(alphabet, model)
-        except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise CheckpointError(path, f"not a model of char_lm.py: {error}") from error
+        with open_npz(path, "a model of char_lm.py") as file:
+            alphabet = "".join(map(chr, file.read("alphabet").tolist()))
+            return cls(alphabet, LSTMModel.from_file(file, beside=["alphabet"]))
 
 
 def lanes(ids: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:

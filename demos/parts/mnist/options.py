@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from npslstm.datasets import VIEWS
+from npslstm.files import check_writable
 from npslstm.optim import SGD, Adam, AdamW
 from npslstm.training.learning_rate import constant, cosine, one_cycle
 from parts.mnist import torch as mnist_torch
@@ -158,23 +158,13 @@ def parse(argv: list[str] | None, description: str | None) -> argparse.Namespace
     if args.plot and args.plot.suffix.lower() not in PICTURES:
         parser.error(f"--plot: expected a path that ends in {' or '.join(PICTURES)}")
     if args.checkpoint:
-        reason = unfit_for_a_checkpoint(args.checkpoint)
-        if reason:
-            parser.error(f"--checkpoint {args.checkpoint}: {reason}")
+        try:
+            check_writable(args.checkpoint)
+        except OSError as error:
+            parser.error(f"--checkpoint {args.checkpoint}: {error.strerror}")
         if args.torch:
             parser.error("--checkpoint: training in PyTorch is not saved")
     elif args.resume or args.checkpoint_every:
         option = "--resume" if args.resume else "--checkpoint-every"
         parser.error(f"{option} needs --checkpoint PATH")
     return args
-
-
-def unfit_for_a_checkpoint(path: Path) -> str | None:
-    """Say why no file can be written there, before any time is spent."""
-    if path.is_dir():
-        return "is a folder"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}"
-    if not os.access(path.parent, os.W_OK):
-        return f"the folder {path.parent} cannot be written to"
-    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import signal
 import sys
@@ -12,10 +11,14 @@ from pathlib import Path
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from npslstm.files import set_aside
 from npslstm.optim import Optimizer
 from npslstm.training import Progress, StepRecord
 
 __all__ = ["Interrupt", "begin", "how_to_go_on", "is_due", "save"]
+
+# Options that files of 0.1.0 do not name, and what they would have been there.
+ADDED_SINCE_0_1_0: dict[str, object] = {}
 
 
 def begin(
@@ -30,9 +33,8 @@ def begin(
         return start, f"{path}, going on after step {start.step:,}"
     if args.resume:
         return start, f"{path}, not there yet: from the beginning"
-    if path.exists():
-        return start, f"{path}; what was there is now {set_aside(path)}"
-    return start, str(path)
+    earlier = set_aside(path)  # which this run's first save would replace
+    return start, f"{path}; what was there is now {earlier}" if earlier else str(path)
 
 
 def identity(args: argparse.Namespace) -> dict[str, object]:
@@ -57,10 +59,11 @@ def restore(
         If it cannot be read.
     """
     checkpoint = load_checkpoint(path)
-    if checkpoint.config.keys() != expected.keys():
+    config = ADDED_SINCE_0_1_0 | checkpoint.config
+    if config.keys() != expected.keys():
         raise CheckpointError(path, "a checkpoint, but not of mnist.py")
     for name, now in expected.items():
-        then = checkpoint.config[name]
+        then = config[name]
         if then != now:
             option = f"--{name.replace('_', '-')}"
             raise CheckpointError(
@@ -69,12 +72,6 @@ def restore(
             )
     checkpoint.restore(model, optimizer)
     return checkpoint.progress
-
-
-def set_aside(path: Path) -> Path:
-    """Rename the file of an earlier run, which this run's first save would replace."""
-    path = Path(os.path.realpath(path))  # a link stays a link
-    return path.replace(path.with_name(f"{path.name}.old"))
 
 
 def is_due(record: StepRecord, args: argparse.Namespace, last: bool) -> bool:
