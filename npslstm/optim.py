@@ -7,6 +7,7 @@ learning rate moves is in ``training/learning_rate.py``.
 from __future__ import annotations
 
 import importlib
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 from .arguments import Array, check_like
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
+
+MAX_STEPS = 2**53  # more than any run takes; up to here a float counts every step
 
 
 def clip_grad_norm(
@@ -75,6 +78,8 @@ class Optimizer:
     """
 
     moment_names: tuple[str, ...] = ()
+    setting_names: tuple[str, ...] = ()  # what stays as it is, beside lr, which a schedule moves
+    squares: tuple[str, ...] = ()  # moments of squares, which are never negative
 
     def __init__(self, lr: float) -> None:
         _require("lr", lr, lr >= 0, "at least 0")
@@ -107,6 +112,7 @@ class Optimizer:
         return {
             "steps": np.array(self.steps, np.int64),
             "lr": np.array(self.lr, np.float64),
+            "settings": np.array(json.dumps(self._settings())),
             **moments,
         }
 
@@ -116,17 +122,42 @@ class Optimizer:
         Raises
         ------
         ValueError, TypeError
-            If a name, shape, dtype or number in it cannot be right; then nothing has changed.
+            If a name, shape, dtype or number in it cannot be right, or it is that of an optimiser
+            with other settings; then nothing has changed.
         """
+        state = dict(state)
+        settings = state.pop("settings", None)  # 0.1.0 did not write them
         counters = {"steps": np.array(0, np.int64), "lr": np.array(0.0)}
         check_like("optimiser state", {n: state[n] for n in counters if n in state}, counters)
         steps, lr = int(state["steps"]), float(state["lr"])
-        _require("steps", steps, steps >= 0, "at least 0")
+        _require("steps", steps, 0 <= steps <= MAX_STEPS, f"0 to {MAX_STEPS}")
         _require("lr", lr, lr >= 0, "at least 0")
         moments = {name: array for name, array in state.items() if name not in counters}
         check_like("optimiser state", moments, self._moments_like(params) if steps else {})
+        for name, moment in moments.items():
+            _require(name, "NaN", not np.isnan(moment).any(), "numbers")
+            if name.partition(".")[0] in self.squares:
+                least = float(moment.min(initial=0))
+                _require(name, least, least >= 0, "no negative number")
+        if settings is not None:
+            self._check_settings(json.loads(str(settings)))
         self.steps, self.lr = steps, lr
         self._moments = {name: moment.copy() for name, moment in moments.items()}
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what another run would do otherwise, as JSON keeps it."""
+        settings = {name: np.asarray(getattr(self, name)).tolist() for name in self.setting_names}
+        return {"kind": type(self).__name__, **settings}
+
+    def _check_settings(self, then: Any) -> None:
+        if not isinstance(then, dict):
+            raise TypeError(f"optimiser state: expected settings by name, given {then!r}")
+        for name, now in self._settings().items():
+            if name not in then or then[name] != now:
+                before = json.dumps(then.get(name))
+                raise ValueError(
+                    f"optimiser state: {name} was {before}, now it is {json.dumps(now)}"
+                )
 
     def _moments_like(self, params: Mapping[str, Array]) -> dict[str, Array]:
         """Pair the name of each moment with the parameter whose shape and dtype it has."""
@@ -160,6 +191,8 @@ class SGD(Optimizer):
     >>> params["weight"]
     array([0.9, 2.1])
     """
+
+    setting_names = ("momentum", "weight_decay")
 
     def __init__(self, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         super().__init__(lr)
@@ -201,6 +234,8 @@ class Adam(Optimizer):
     """
 
     moment_names = ("m", "v")
+    setting_names: tuple[str, ...] = ("betas", "eps")
+    squares = ("v",)
 
     def __init__(
         self,
@@ -245,6 +280,8 @@ class AdamW(Adam):
     weight_decay : float
         At least 0.
     """
+
+    setting_names = ("betas", "eps", "weight_decay")
 
     def __init__(
         self,

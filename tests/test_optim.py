@@ -72,7 +72,7 @@ def test_steps_follow_the_papers_in_place_and_leave_gradients_alone(kind, option
             assert params[name].dtype == dtype
     assert optimizer.steps == 7
     for name, moment in optimizer.state().items():
-        assert name in ("steps", "lr") or moment.dtype == dtype
+        assert name in ("steps", "lr", "settings") or moment.dtype == dtype
 
 
 @pytest.mark.parametrize(("kind", "options"), OPTIMIZERS)
