@@ -60,6 +60,13 @@ def make_model(alphabet, hidden=5, layers=2, seed=1):
     return CharLM.new("".join(sorted(set(alphabet))), hidden, layers, seed)
 
 
+def bits_of_next(lm, ids):
+    """How many bits each character but the first costs after all of those before it."""
+    logits, _ = lm.model(lm.inputs(ids[:-1]))
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return -log_p[np.arange(len(ids) - 1), ids[1:]] / np.log(2)
+
+
 # --- what it is compared with ---
 
 
@@ -100,9 +107,7 @@ def test_compressors_are_charged_for_the_held_out_part_alone():
 def test_bits_per_character_carry_the_state_from_window_to_window(monkeypatch):
     lm = make_model("abc")
     ids = np.random.default_rng(0).integers(0, 3, 50)
-    logits, _ = lm.model(lm.inputs(ids[:-1]))
-    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    expected = -log_p[np.arange(49), ids[1:]].mean() / np.log(2)
+    expected = bits_of_next(lm, ids).mean()
     for window in (7, 49, 1000):
         monkeypatch.setattr(char_lm_model, "WINDOW", window)
         assert lm.bits_per_character(ids) == pytest.approx(expected, rel=1e-5)
@@ -253,6 +258,10 @@ class PageReader(html.parser.HTMLParser):
         self.texts, self.options, self._id = {}, [], None
         self.feed(page)
 
+    def values(self, cells):
+        in_bytes = np.frombuffer(base64.b64decode(self.texts["values"]), np.int8)
+        return in_bytes.reshape(cells, -1).T / 127
+
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self._id = attributes.get("id", self._id)
@@ -279,8 +288,7 @@ def test_the_page_holds_the_text_and_the_values_unharmed():
     reader = PageReader(page)
     assert reader.texts["text"] == "\n" + ODD_TEXT  # a browser drops the first line break
     assert "<title>One cell of an LSTM reads &lt;odd&gt; &amp; {{text}}</title>" in page
-    in_bytes = np.frombuffer(base64.b64decode(reader.texts["values"]), np.int8)
-    np.testing.assert_allclose(in_bytes.reshape(values.T.shape) / 127, values.T, atol=0.5 / 127)
+    np.testing.assert_allclose(reader.values(7), values, atol=0.5 / 127)
     assert reader.options == ["", "2", "5"]
     assert not re.search(r"https?:|\b(src|href)=|@import|url\(", page)  # whole in one file
 
@@ -379,10 +387,7 @@ def test_the_held_out_part_is_judged_after_the_text_before_it():
     lm, corpus = make_model(text), char_lm.Corpus("made up", text, 40)
     for param in lm.model.params.values():
         param *= 4  # so that the answer hangs on the state
-    logits, _ = lm.read(lm.encode(text))
-    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    of_next = log_p[np.arange(len(text) - 1), lm.encode(text)[1:]]
-    expected = -of_next[39:].mean() / np.log(2)
+    expected = bits_of_next(lm, lm.encode(text))[39:].mean()
     assert char_lm.held_out_bits(lm, corpus) == pytest.approx(expected, rel=1e-5)
 
 
@@ -395,9 +400,8 @@ def test_the_page_shows_the_values_of_the_held_out_part(text_file, tmp_path, mon
     char_lm.main(tiny(text_file, "--load", tmp_path / "m.npz", "--page", path))
     reader = PageReader(path.read_text("utf-8"))
     assert reader.texts["text"] == "\n" + text[540:]
-    in_bytes = np.frombuffer(base64.b64decode(reader.texts["values"]), np.int8)
     expected = cell_values(lm, lm.encode(text))[540:]
-    np.testing.assert_allclose(in_bytes.reshape(10, 60).T / 127, expected, atol=0.51 / 127)
+    np.testing.assert_allclose(reader.values(10), expected, atol=0.51 / 127)
 
 
 def test_training_helps(text_file, capsys):
@@ -442,7 +446,6 @@ def test_a_model_is_not_used_on_a_text_it_cannot_read(text_file, tmp_path, capsy
 
 
 def test_the_text_is_the_one_whose_source_is_named():
-
     note = (DEMOS / "data" / "persuasion.md").read_text("utf-8")
     digest = hashlib.sha256((DEMOS / "data" / "persuasion.txt").read_bytes()).hexdigest()
     assert digest in note

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from mnist_runs import SMALL, on_a_terminal, run, same_bytes
 
-from npslstm import LSTM
 from npslstm.files.npz import read_npz
 
 RUN = (*SMALL, "--layers", "2", "--dropout", "0.3", "--max-steps", "30", "--seed", "5")
@@ -66,10 +65,3 @@ def test_nobody_elses_randomness_is_used_or_changed(demo, tmp_path):
         assert others() == before
         files.append(path.read_bytes())
     assert files[0] == files[1]
-
-
-def test_a_model_without_a_seed_draws_from_a_generator_of_its_own():
-    before = others()
-    one, other = (LSTM(3, 4, 2, dropout=0.5) for _ in range(2))
-    assert others() == before
-    assert not np.array_equal(one.params["weight_ih_l0"], other.params["weight_ih_l0"])

@@ -4,21 +4,18 @@ import argparse
 import itertools
 import re
 import sys
-from pathlib import Path
 
+import mnist
 import numpy as np
 import pytest
+from parts.mnist import torch as mnist_torch
+from parts.mnist.torch_training import Twin, TwinOptimizer
 
 from npslstm import LSTMModel
 from npslstm.datasets import as_sequences, load_embedded
 from npslstm.optim import SGD, Adam, AdamW, Optimizer, one_cycle
 from npslstm.torch_parity import Difference
 from npslstm.training import Progress, evaluate, fit
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
-import mnist
-from parts.mnist import torch as mnist_torch
-from parts.mnist.torch_training import Twin, TwinOptimizer
 
 IMAGES = 400
 
