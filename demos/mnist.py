@@ -32,7 +32,7 @@ from parts.mnist.session import Interrupt, begin, how_to_go_on, is_due, save
 from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError
 from npslstm.datasets import VIEWS, DataError, as_sequences, load_embedded, load_mnist
-from npslstm.training import NonFiniteError, evaluate, fit, steps_per_epoch
+from npslstm.training import NonFiniteError, evaluate, steps_per_epoch, training_steps
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -92,7 +92,7 @@ def run(args) -> None:
                 model, *examples, device=device, parity_steps=args.parity_steps, **settings
             )
         else:
-            records = fit(model, *examples, **settings)
+            records = training_steps(model, *examples, **settings)
         if args.max_steps is not None:
             records = itertools.islice(records, max(0, args.max_steps - start.step))
         history = train(records, args, model, optimizer, interrupt)

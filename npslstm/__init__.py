@@ -28,6 +28,7 @@ from .linear import Linear
 from .losses import cross_entropy, mean_squared_error
 from .lstm import LSTM
 from .model import LSTMModel
+from .training import evaluate, fit, pad_sequences, summary, training_steps
 
 __version__ = "0.2.0"
 __all__ = [
@@ -37,5 +38,10 @@ __all__ = [
     "LSTMState",
     "Linear",
     "cross_entropy",
+    "evaluate",
+    "fit",
     "mean_squared_error",
+    "pad_sequences",
+    "summary",
+    "training_steps",
 ]

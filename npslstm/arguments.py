@@ -12,6 +12,7 @@ __all__ = [
     "Array",
     "check_array",
     "check_dtype",
+    "check_layout",
     "check_lengths",
     "check_like",
     "check_pair",
@@ -55,7 +56,10 @@ def check_array(
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
     if array.dtype != dtype and {array.dtype, dtype} != {np.dtype(float), np.dtype(complex)}:
-        raise TypeError(f"{name}: expected dtype {dtype}, given {array.dtype}")
+        remedy = f"; use {name.split()[-1]}.astype(np.{dtype})"
+        if {array.dtype, dtype} == {np.dtype(np.float32), np.dtype(np.float64)}:
+            remedy += f", or make the model with dtype=np.{array.dtype}"
+        raise TypeError(f"{name}: expected dtype {dtype}, given {array.dtype}{remedy}")
     fits = len(shape) == array.ndim and all(
         isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
     )
@@ -90,6 +94,26 @@ def check_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray[Any, np.dty
     if outside.size:
         raise ValueError(f"lengths: expected 0 to T = {steps}, given {outside[0]}")
     return array.astype(np.intp)
+
+
+def check_layout(y: Any, x: Array, batch_first: bool, every_step: bool) -> None:
+    """Say so where y does not fit the batch x, and would if one of them lay in the other layout."""
+    steps_and_rows = x.shape[:2]
+    if every_step:
+        expected, other = steps_and_rows, steps_and_rows[::-1]
+        remedy = "they lie in the other layout: use y.swapaxes(0, 1)"
+    else:
+        rows = 0 if batch_first else 1
+        expected, other = (steps_and_rows[rows],), (steps_and_rows[1 - rows],)
+        read = "(N, T, D)" if batch_first else "(T, N, D)"
+        remedy = f"x {x.shape} is read as {read}: with batch_first={not batch_first} they would fit"
+    y = np.asarray(y)
+    labels = np.issubdtype(y.dtype, np.integer)  # and targets have an axis more
+    given = y.shape if labels else y.shape[: len(expected)]
+    if given != expected and given == other:
+        name = "labels" if labels else "target"
+        shape = expected if labels else (*expected, "K")
+        raise ValueError(f"{name}: expected shape {shape}, given {y.shape}; {remedy}")
 
 
 def generator(rng: np.random.Generator | int | None) -> np.random.Generator:

@@ -3,6 +3,7 @@
 Shapes: logits z ``(..., K)``, labels ``(...)`` integers in [0, K), mask ``(...)``. The leading axes
 are any, none or empty; each position in them is one row, and a mask says which rows count. What
 stands in a row that does not count is never read, NaN included, and its gradient is exactly 0.
+So a loss has no layout of its own: it takes rows as they lie.
 """
 
 from __future__ import annotations
@@ -14,19 +15,28 @@ from numpy.typing import ArrayLike
 
 from .arguments import Array, check_array
 
-__all__ = ["cross_entropy", "mean_squared_error"]
+__all__ = ["check_labels", "check_target", "cross_entropy", "is_one_hot", "mean_squared_error"]
 
 
 def cross_entropy(
-    logits: Array, labels: ArrayLike, mask: ArrayLike | None = None
+    logits: Array,
+    labels: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
 ) -> tuple[Any, Array]:
     """Softmax cross-entropy, averaged over the rows that count.
 
-    With n rows, and y the label of a row::
+    With y the label of a row, w_k the weight of class k and ε the label smoothing::
 
-        (C1)  log p = z - log Σ_k exp(z_k)        log-sum-exp: z is shifted by its maximum first
-        (C2)  loss  = -Σ_rows log p_y / n
-        (C3)  dz    = (p - onehot(y)) / n         from (C2), (C1)
+        (C1)  log p = z - log Σ_k exp(z_k)            log-sum-exp: z is shifted by its maximum first
+        (C2)  q_k   = w_k ((1 - ε) onehot(y)_k + ε / K)     what p should be; onehot(y) by default
+        (C3)  loss  = -Σ_rows Σ_k q_k log p_k / W     W = Σ_rows w_y, the number of rows by default
+        (C4)  dz    = (p Σ_k q_k - q) / W             from (C3), (C1)
+
+    As ``torch.nn.CrossEntropyLoss`` with ``weight`` and ``label_smoothing``. To train with options,
+    ``fit(..., loss=functools.partial(cross_entropy, label_smoothing=0.1))``.
 
     Parameters
     ----------
@@ -36,6 +46,11 @@ def cross_entropy(
         The right class of each row.
     mask : boolean array, shape (...), optional
         True where a row counts; all do by default.
+    weights : array, shape (K,), optional
+        How much the rows of each class count, at least 0; all count 1 by default. Against classes
+        of different sizes: ``len(y) / (K * np.bincount(y))``.
+    label_smoothing : float
+        ε in [0, 1]: how much of the answer is spread over all classes alike.
 
     Returns
     -------
@@ -50,7 +65,8 @@ def cross_entropy(
     TypeError
         If logits are not floating point, labels not integers or the mask not boolean.
     ValueError
-        If the shapes do not fit, or a label that counts is outside [0, K).
+        If the shapes do not fit, a label that counts is outside [0, K), or an option is not in its
+        range.
 
     Examples
     --------
@@ -59,18 +75,19 @@ def cross_entropy(
     0.6931 [[ 0.5 -0.5]]
     """
     _check_float("logits", logits)
-    labels = _check_labels(labels, logits.shape[:-1])
     counted = _counted_rows(mask, logits.shape[:-1])
+    labels = check_labels("labels", labels, logits.shape[:-1], logits.shape[-1], counted)
+    w = _check_weights(weights, logits)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing: expected 0 to 1, given {label_smoothing}")
 
     z, y = logits[counted], labels[counted]  # (n, K), (n,)
     n, classes = z.shape
-    if n == 0:
-        return logits.dtype.type(0), np.zeros_like(logits, order="C")
-    outside = y[(y < 0) | (y >= classes)]
-    if outside.size:
-        raise ValueError(f"labels: expected integers in [0, {classes}), given {outside[0]}")
+    total_weight = w[y].sum() if n else 0
+    dlogits = np.zeros_like(logits, order="C")
+    if total_weight == 0:
+        return logits.dtype.type(0), dlogits
 
-    rows = np.arange(n)
     # The shift cancels in (C1); as a real constant it does not touch the derivative. Logits too far
     # apart for the dtype become -inf, whose exponential, 0, is right.
     with np.errstate(over="ignore"):
@@ -78,13 +95,16 @@ def cross_entropy(
     p = np.exp(z)
     total = p.sum(axis=1, keepdims=True)
     p /= total
-    loss = -((z[rows, y] - np.log(total[:, 0])) / n).sum()  # (C1), (C2): / n first, or Σ overflows
+    q = np.full((n, classes), label_smoothing / classes, w.dtype)
+    q[np.arange(n), y] += 1 - label_smoothing
+    q *= w  # (C2)
+    log_p = z - np.log(total)  # (C1)
+    surprise = np.multiply(q, log_p, out=np.zeros_like(log_p), where=q != 0)  # log p may be -inf
+    loss = -(surprise / total_weight).sum()  # (C3): / W first, or Σ overflows
     if np.isposinf(loss.real) and np.isfinite(logits[counted]).all():
         loss = logits.dtype.type(np.finfo(logits.dtype).max)
 
-    p[rows, y] -= 1
-    dlogits = np.zeros_like(logits, order="C")
-    dlogits[counted] = p / n  # (C3)
+    dlogits[counted] = (p * q.sum(axis=1, keepdims=True) - q) / total_weight  # (C4)
     return loss, dlogits
 
 
@@ -126,7 +146,7 @@ def mean_squared_error(
     2.0 [[0. 2.]]
     """
     _check_float("prediction", prediction)
-    check_array("target", target, prediction.shape, prediction.dtype)
+    check_target("target", target, prediction.shape, prediction.dtype)
     counted = _counted_rows(mask, prediction.shape[:-1])
 
     difference = prediction[counted] - target[counted]  # (n, K)
@@ -135,6 +155,87 @@ def mean_squared_error(
         return difference.dtype.type(0), dprediction
     dprediction[counted] = 2 * difference / difference.size  # (M2)
     return (np.square(difference) / difference.size).sum(), dprediction  # (M1); not |·|²: analytic
+
+
+def check_labels(
+    name: str, labels: ArrayLike, shape: tuple[int, ...], classes: int, counted: Array | None = None
+) -> Array:
+    """Return labels as an array once they fit: integers in [0, K), one for each row.
+
+    Parameters
+    ----------
+    name : str
+        What to call them; the last word is what a remedy calls the array.
+    labels : array
+    shape : tuple of int
+    classes : int
+        K.
+    counted : boolean array, optional
+        Where they must be in range; everywhere by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they do not; the message says what to do about the usual mistakes.
+    """
+    variable = name.split()[-1]
+    if isinstance(labels, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected a plain array, given a masked one, whose mask would be ignored; "
+            f"use {variable}.data with mask=~{variable}.mask"
+        )
+    labels = np.asarray(labels)
+    one_hot = ""
+    if is_one_hot(labels, shape, classes):
+        one_hot = f"; they look one-hot: use {variable}.argmax(axis=-1)"
+    if not np.issubdtype(labels.dtype, np.integer):
+        remedy = one_hot or _to_integers(labels, variable)
+        raise TypeError(f"{name}: expected integers, given {labels.dtype}{remedy}")
+    if labels.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, given {labels.shape}{one_hot}")
+    y = labels if counted is None else labels[counted]
+    outside = y[(y < 0) | (y >= classes)]
+    if outside.size:
+        remedy = ""
+        if y.min() == 1 and y.max() == classes:
+            remedy = f"; they count from 1: use {variable} - 1"
+        raise ValueError(f"{name}: expected integers in [0, {classes}), given {outside[0]}{remedy}")
+    return labels
+
+
+def check_target(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Demand numbers of this shape and dtype; say so where only the last axis is missing."""
+    missing = shape[-1] == 1 and np.shape(target) == shape[:-1]
+    hint = f"; use {name.split()[-1]}[..., None]" if missing else ""
+    check_array(name, target, shape, dtype, hint)
+
+
+def is_one_hot(labels: Array, shape: tuple[int, ...], classes: int) -> bool:
+    """Whether the last axis holds a 1 for the class, or probabilities, in place of its number."""
+    fits = labels.shape == (*shape, classes) and labels.dtype.kind in "biuf"
+    return fits and bool(np.allclose(labels.sum(axis=-1), 1))
+
+
+def _to_integers(labels: Array, variable: str) -> str:
+    """Say how labels of another dtype become integers."""
+    if labels.dtype.kind not in "biuf":
+        return f"; use np.unique({variable}, return_inverse=True)[1]"
+    if np.array_equal(labels, np.trunc(labels)):
+        return f"; use {variable}.astype(np.int64)"
+    return "; for numbers as targets use loss=mean_squared_error"
+
+
+def _check_weights(weights: ArrayLike | None, logits: Array) -> Array:
+    """Return the weight of each class, real, in the precision of the logits."""
+    classes, dtype = logits.shape[-1], logits.real.dtype
+    if weights is None:
+        return np.ones(classes, dtype)
+    array = np.asarray(weights)
+    if array.shape != (classes,):
+        raise ValueError(f"weights: expected shape ({classes},), one a class, given {array.shape}")
+    if array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array >= 0)).all():
+        raise ValueError(f"weights: expected finite numbers of at least 0, given {weights}")
+    return array.astype(dtype)
 
 
 def _counted_rows(mask: ArrayLike | None, shape: tuple[int, ...]) -> Array:
@@ -147,15 +248,6 @@ def _counted_rows(mask: ArrayLike | None, shape: tuple[int, ...]) -> Array:
     if mask.shape != shape:
         raise ValueError(f"mask: expected shape {shape}, given {mask.shape}")
     return mask
-
-
-def _check_labels(labels: ArrayLike, shape: tuple[int, ...]) -> Array:
-    labels = np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f"labels: expected integers, given {labels.dtype}")
-    if labels.shape != shape:
-        raise ValueError(f"labels: expected shape {shape}, given {labels.shape}")
-    return labels
 
 
 def _check_float(name: str, array: Array) -> None:

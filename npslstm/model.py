@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 from .arguments import (
     Array,
     check_array,
+    check_layout,
     check_like,
     check_pair,
     check_size,
@@ -131,14 +132,20 @@ class LSTMModel:
     def __call__(
         self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
     ) -> tuple[Array, LSTMState]:
-        """Return logits and the last state, for inference: nothing is kept for backward."""
+        """Return logits and the last state, for inference: nothing is kept for backward.
+
+        x lies in the model's own layout: time first, or examples first with ``batch_first``.
+        """
         out, state_n = self.lstm(x, state, lengths=lengths)
         return self.head(self._read(out, state_n)), state_n
 
     def predict(
         self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
     ) -> Array:
-        """Return the class of the largest logit: (N,), or (T, N) in the layout of x."""
+        """Return the class of the largest logit: (N,), or (T, N) in the layout of x.
+
+        x lies in the model's own layout: time first, or examples first with ``batch_first``.
+        """
         logits, _ = self(x, state, lengths=lengths)
         return logits.argmax(axis=-1)
 
@@ -205,7 +212,8 @@ class LSTMModel:
         Parameters
         ----------
         x, state, lengths, rng
-            As in :meth:`LSTM.forward`.
+            As in :meth:`LSTM.forward`: x in the model's own layout, time first unless
+            ``batch_first``. (``fit`` takes examples first and turns each batch.)
         y
             What the loss compares the logits with: labels (N,), or in the layout of x with
             readout "all".
@@ -214,6 +222,8 @@ class LSTMModel:
             readout is "all" and lengths are given.
         """
         logits, _, cache = self.forward(x, state, lengths=lengths, rng=rng)
+        if np.ndim(x) == 3:
+            check_layout(y, x, self.lstm.batch_first, self.readout == "all")
         options = {}
         if self.readout == "all" and lengths is not None:
             options["mask"] = cache.lstm.layout.valid_steps()

@@ -16,7 +16,7 @@ from strategies import every_kind
 
 from npslstm import LSTM, LSTMModel, cross_entropy
 from npslstm.optim import SGD, Adam, AdamW
-from npslstm.training import NonFiniteError, fit
+from npslstm.training import NonFiniteError, training_steps
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
 LARGE = 1e4
@@ -97,7 +97,7 @@ def test_fit_is_finite_or_stops_with_its_own_error(
     x = (scales[2] * rng.standard_normal((4, 5, 2))).astype(dtype)
     if special is not None:
         x[2, 3, 1] = special
-    training = fit(
+    training = training_steps(
         model,
         x,
         np.array([0, 1, 1, 0]),

@@ -180,7 +180,7 @@ def _subject(
     return of_layer(layer, x, state, options, rng)
 
 
-def _loss_mask(layer: Any, x: Array, options: dict[str, Any]) -> dict[str, Array]:
+def _loss_mask(layer: Any, x: Array, options: dict[str, Any]) -> dict[str, Any]:
     """Return the mask that the model's own ``loss_and_grads`` would give to the loss."""
     lengths = options.get("lengths")
     if lengths is None or getattr(layer, "readout", None) != "all":

@@ -3,89 +3,87 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arguments import Array, check_size
 from ..losses import cross_entropy
+from .examples import Examples, Loss, Model, Transform
 
-__all__ = [
-    "Evaluation",
-    "Loss",
-    "Model",
-    "Transform",
-    "check_examples",
-    "count_hits",
-    "evaluate",
-]
-
-Loss = Callable[..., tuple[Any, Array]]
-Transform = Callable[[Array], Array]
-
-
-class Model(Protocol):
-    """What can be trained and evaluated here: :class:`LSTMModel`, or anything like it."""
-
-    params: dict[str, Array]
-
-    def __call__(self, x: Array) -> tuple[Array, Any]:
-        """Return logits and a state."""
-
-    def loss_and_grads(
-        self, x: Array, y: Array, *, loss: Loss, rng: np.random.Generator
-    ) -> tuple[Any, dict[str, Array]]:
-        """Return the loss and its gradient with respect to every parameter."""
+__all__ = ["Evaluation", "count_hits", "evaluate"]
 
 
 class Evaluation(NamedTuple):
-    """What :func:`evaluate` found: means over all examples, and the logits of each."""
+    """What :func:`evaluate` found: means over all examples, and the logits of each.
+
+    With readout "all" and lengths, the means are over the steps within them; what stands in the
+    logits past a row's end says nothing.
+    """
 
     loss: float
-    accuracy: float
-    logits: Array  # (N, ...)
+    accuracy: float  # nan where the targets are not labels
+    logits: Array | None  # (N, K), or (N, T, K) with readout "all"; None in the history of fit
 
 
 def evaluate(
     model: Model,
     x: Array,
-    y: Array,
+    y: Any,
     *,
+    lengths: Any = None,
     batch_size: int = 1000,
     transform: Transform | None = None,
     loss: Loss = cross_entropy,
 ) -> Evaluation:
-    """Run ``model`` over all examples, a batch at a time; arguments as for :func:`fit`.
+    """Run ``model`` over all examples, a batch at a time, without dropout.
 
-    The loss is the mean over the examples, not over the batches, so the last batch may be small.
+    Examples lie on the first axis, as in :func:`fit`, whatever the model's ``batch_first``.
+
+    Parameters
+    ----------
+    model : Model
+    x, y, lengths, transform, loss
+        As in :func:`fit`.
+    batch_size : int
+        How many examples are in memory as the model's input at once; the result is the same.
+
+    Returns
+    -------
+    Evaluation
+        Loss and accuracy are those of all examples as one batch.
 
     Raises
     ------
     ValueError, TypeError
-        If the arguments do not fit together.
+        If the arguments do not fit together, or a number in x or y is not finite.
     """
-    check_examples(x, y, batch_size)
-    logits, loss_sum, hits = [], 0.0, 0.0
-    for begin in range(0, len(x), batch_size):
-        inputs, targets = x[begin : begin + batch_size], y[begin : begin + batch_size]
-        output, _ = model(inputs if transform is None else transform(inputs))
-        loss_sum += float(loss(output, targets)[0]) * len(inputs)
-        hits += count_hits(output, targets)
-        logits.append(output)
-    return Evaluation(loss_sum / len(x), hits / y.size, np.concatenate(logits))
-
-
-def count_hits(logits: Array, targets: Array) -> float:
-    """Count the rows whose largest logit is the label's; nan where targets are not labels."""
-    if not np.issubdtype(targets.dtype, np.integer):
-        return math.nan
-    return float(np.count_nonzero(logits.argmax(axis=-1) == targets))
-
-
-def check_examples(x: Array, y: Array, batch_size: int) -> None:
-    """Demand at least one example and as many targets."""
     check_size("batch_size", batch_size)
-    if len(x) != len(y):
-        raise ValueError(f"y: expected one target for each of {len(x)} examples, given {len(y)}")
-    check_size("number of examples", len(x))
+    examples = Examples.of(model, x, y, lengths, transform, loss)
+    examples.check_finite()
+    parts: list[Array] = []
+    options = {"mask": examples.valid()} if examples.masked else {}
+    for begin in range(0, len(examples.x), batch_size):
+        batch = examples.batch(slice(begin, begin + batch_size))
+        output, _ = model(batch.x, **batch.options)
+        if examples.every_step:
+            output = examples.turned(output)
+        if examples.masked:  # the batch was cut to its longest row
+            output = np.pad(output, [(0, 0), (0, x.shape[1] - output.shape[1]), (0, 0)])
+        parts.append(output)
+    logits = np.concatenate(parts)
+    value = float(loss(logits, examples.y, **options)[0])
+    hits, answers = count_hits(logits, examples.y, **options)
+    return Evaluation(value, hits / max(answers, 1), logits)
+
+
+def count_hits(logits: Array, targets: Array, mask: Array | None = None) -> tuple[float, int]:
+    """Count the rows whose largest logit is the label's, and the rows that count.
+
+    The hits are nan where the targets are not labels.
+    """
+    answers = targets.size if mask is None else int(np.count_nonzero(mask))
+    if not np.issubdtype(targets.dtype, np.integer):
+        return math.nan, answers
+    right = logits.argmax(axis=-1) == targets
+    return float(np.count_nonzero(right if mask is None else right & mask)), answers

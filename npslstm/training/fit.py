@@ -1,251 +1,165 @@
-"""The training loop; ``evaluate``, offered here too, is in ``evaluation.py``.
-
-Everything random is drawn from a seed and the number of the epoch or step, so where training stands
-is a few numbers, :class:`Progress`: no generator's state has to be carried along or saved.
-"""
+"""``fit``: train a model on your own data, to the end."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
 from ..arguments import Array
 from ..losses import cross_entropy
-from ..optim import Optimizer, clip_grad_norm
-from .evaluation import Evaluation, Loss, Model, Transform, check_examples, count_hits, evaluate
+from ..optim import Optimizer
+from .display import Display
+from .evaluation import evaluate
+from .examples import Examples, Loss, Model, Transform
 from .learning_rate import Schedule
+from .steps import Progress, StepRecord, training_steps
 
-__all__ = [
-    "Evaluation",
-    "NonFiniteError",
-    "Progress",
-    "StepRecord",
-    "evaluate",
-    "fit",
-    "steps_per_epoch",
-]
-
-SHUFFLE, DROPOUT = 1, 2  # what a generator is for, so that no two purposes share one stream
-
-
-class Progress(NamedTuple):
-    """Where training stands: with parameters and optimiser state, all that the rest depends on.
-
-    Attributes
-    ----------
-    seed : int
-        What shuffles and dropout masks are drawn from, at least 0.
-    step : int
-        Steps taken.
-    loss_sum, hits : float
-        Sum of the losses, and number of right answers, since the epoch of that step began.
-    """
-
-    seed: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    hits: float = 0.0
-
-
-class StepRecord(NamedTuple):
-    """One step of training, as :func:`fit` reports it.
-
-    Attributes
-    ----------
-    epoch, step : int
-        The number of this epoch and the number of this step since training began, from 1.
-    steps_per_epoch : int
-    loss, accuracy : float
-        Mean over the batch, before the step. The accuracy is that with dropout, and nan where the
-        targets are not integers.
-    epoch_loss, epoch_accuracy : float
-        Mean over the examples since the epoch began.
-    grad_norm : float
-        Before clipping.
-    lr : float
-    examples_per_second : float
-        Of this step, without what the caller does between two steps.
-    progress : Progress
-        For a checkpoint.
-    """
-
-    epoch: int
-    step: int
-    steps_per_epoch: int
-    loss: float
-    accuracy: float
-    epoch_loss: float
-    epoch_accuracy: float
-    grad_norm: float
-    lr: float
-    examples_per_second: float
-    progress: Progress
-
-    @property
-    def ends_epoch(self) -> bool:
-        """Whether this was the last step of its epoch."""
-        return self.step % self.steps_per_epoch == 0
-
-
-class NonFiniteError(ArithmeticError):
-    """A loss, a gradient or a parameter was not finite.
-
-    Attributes
-    ----------
-    step : int
-        The number of the step, from 1; that of the last one taken, where training did not begin.
-    parameter : str or None
-        The first parameter, in the order of ``params``, that it shows in.
-    """
-
-    def __init__(self, step: int, parameter: str | None, reason: str) -> None:
-        super().__init__(f"step {step}: {reason}")
-        self.step = step
-        self.parameter = parameter
-
-
-def steps_per_epoch(examples: int, batch_size: int) -> int:
-    """Count the batches of an epoch; the last one may be smaller."""
-    return math.ceil(examples / batch_size)
+__all__ = ["fit"]
 
 
 def fit(
     model: Model,
     x: Array,
-    y: Array,
+    y: Any,
     *,
     optimizer: Optimizer,
     epochs: int,
     batch_size: int,
+    lengths: Any = None,
+    validation: tuple[Any, ...] | None = None,
+    keep_best: bool = False,
+    callback: Callable[[StepRecord], Any] | None = None,
+    verbose: bool = False,
+    window: int | None = None,
     schedule: Schedule | None = None,
     max_norm: float = math.inf,
     transform: Transform | None = None,
     loss: Loss = cross_entropy,
     start: Progress = Progress(),  # noqa: B008, immutable
-) -> Iterator[StepRecord]:
-    """Train ``model`` in place, yielding a record after every step.
+) -> list[StepRecord]:
+    """Train ``model`` in place and return how it went, a record for each epoch.
 
-    At every yield the parameters, ``optimizer`` and the record's ``progress`` belong together, so
-    that is when to save a checkpoint, and when to stop.
+    Examples lie on the first axis of x, y and lengths, whatever the model's ``batch_first``: a
+    model that reads time first gets its batches turned. (``model(x)``, ``model.predict`` and
+    ``model.loss_and_grads`` follow the model's own layout; :func:`evaluate` is as ``fit`` is.)
 
     Parameters
     ----------
     model : Model
-    x, y : ndarray
-        Inputs and targets, one example along the first axis of each.
-    optimizer : Optimizer
-    epochs : int
-        How many in all, those before ``start`` included. Each shuffles the examples anew.
-    batch_size : int
-    schedule : function, optional
-        From steps taken to learning rate; without it the optimiser's own stays.
-    max_norm : float
-        Where the norm of the gradient is clipped; not at all by default.
-    transform : function, optional
-        Makes the model's input from a batch of x, so that x may be in a form smaller than floats.
-    loss : function
-        ``loss(logits, y) -> (value, gradient)``.
-    start : Progress
-        ``Progress(seed=...)`` for a new run; that of a checkpoint to go on, to the last bit, as if
-        never interrupted (with the same data, batch size and number of BLAS threads).
+        An :class:`LSTMModel`, or any object with ``params`` and ``loss_and_grads``: it gets
+        examples first, or time first if its ``batch_first`` is False.
+    x : ndarray, shape (N, T, D)
+        Of the model's dtype, unless ``transform`` makes it so. :func:`pad_sequences` makes x and
+        lengths from a list of sequences.
+    y : array
+        Labels (N,) or, with ``loss=mean_squared_error``, numbers (N, K). With readout "all" one for
+        every step: (N, T) or (N, T, K).
+    optimizer, epochs, batch_size, lengths, window, schedule, max_norm, transform, loss, start
+        As in :func:`training_steps`.
+    validation : (x, y) or (x, y, lengths), optional
+        Other examples, on which the model is evaluated after every epoch, with the same
+        ``transform`` and ``loss``.
+    keep_best : bool
+        Whether to end with the weights of the epoch whose validation loss was the lowest, however
+        training ended.
+    callback : function, optional
+        Called with each epoch's record; training stops where it returns True.
+    verbose : bool
+        Whether to print a line for each epoch, or show a progress bar on a terminal with tqdm.
 
-    Yields
-    ------
-    StepRecord
+    Returns
+    -------
+    list of StepRecord
+        The last step's record of each epoch: ``history[-1].epoch_accuracy`` is the mean over the
+        epoch, ``history[-1].validation`` the :class:`Evaluation`, without its logits.
 
     Raises
     ------
     NonFiniteError
-        If a parameter is not finite to begin with. If a loss or a gradient is not finite, or its
-        square is not: that step is not taken. If the step makes a parameter infinite: it is not
-        reported, so no checkpoint holds it.
+        As :func:`training_steps`. The model stays as it was after the last step, or with the best
+        epoch's weights if ``keep_best``.
     ValueError, TypeError
-        If the arguments do not fit together.
+        If the arguments do not fit together, or a number in x or y is not finite. Padding behind
+        lengths may hold anything.
+
+    Examples
+    --------
+    Is the mean of a sequence above 0? The model reads time first; that makes no difference here.
+
+    >>> import numpy as np
+    >>> from npslstm import LSTMModel
+    >>> from npslstm.optim import Adam
+    >>> x = np.random.default_rng(0).normal(size=(200, 6, 1)).astype(np.float32)
+    >>> y = (x.mean(axis=(1, 2)) > 0).astype(int)
+    >>> model = LSTMModel(1, 8, 2, rng=0)
+    >>> history = fit(model, x, y, optimizer=Adam(0.01), epochs=20, batch_size=20)
+    >>> history[-1].epoch_accuracy > 0.95
+    True
     """
-    check_examples(x, y, batch_size)
-    per_epoch = steps_per_epoch(len(x), batch_size)
-    answers = y.size // len(y)  # an example
-    # Optimisers square the gradient; where its square overflows they would stop without a word.
-    largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
-    loss_sum, hits = start.loss_sum, start.hits
-    name = _first_non_finite(model.params)
-    if name is not None:
-        raise NonFiniteError(start.step, name, f"{name} was not finite before training began")
+    Examples.of(model, x, y, lengths, transform, loss).check_finite()
+    if validation is not None:
+        _check_validation(model, validation, transform, loss)
+    elif keep_best:
+        raise ValueError("keep_best: expected validation=(x, y) beside it")
+    settings: dict[str, Any] = {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
+    settings |= {"lengths": lengths, "window": window, "schedule": schedule}
+    settings |= {"max_norm": max_norm, "transform": transform, "loss": loss, "start": start}
 
-    for step in range(start.step, epochs * per_epoch):
-        started = time.perf_counter()
-        epoch, batch = divmod(step, per_epoch)
-        if batch == 0:
-            loss_sum = hits = 0.0
-        if batch == 0 or step == start.step:
-            order = np.random.default_rng([start.seed, SHUFFLE, epoch]).permutation(len(x))
-        rows = order[batch * batch_size : (batch + 1) * batch_size]
-        inputs, targets = x[rows], y[rows]
-        if transform is not None:
-            inputs = transform(inputs)
-        if schedule is not None:
-            optimizer.lr = schedule(step)
-
-        score = _Score(loss)
-        dropout = np.random.default_rng([start.seed, DROPOUT, step])
-        with np.errstate(over="ignore", invalid="ignore"):  # the errors below say more
-            value, grads = model.loss_and_grads(inputs, targets, loss=score, rng=dropout)
-            clipped, norm = clip_grad_norm(grads, max_norm)
-            usable = math.isfinite(norm) and min(norm, max_norm) <= largest_norm
-            if not (math.isfinite(value) and usable):
-                raise _unusable(step + 1, inputs, value, {n: grads[n] for n in model.params})
-            optimizer.step(model.params, clipped)
-        name = _first_non_finite(model.params)
-        if name is not None:
-            reason = f"it made {name} infinite, so the learning rate, {optimizer.lr}, is too high"
-            raise NonFiniteError(step + 1, name, reason)
-
-        loss_sum += float(value) * len(rows)
-        hits += score.hits
-        seen = min((batch + 1) * batch_size, len(x))
-        yield StepRecord(
-            epoch=epoch + 1,
-            step=step + 1,
-            steps_per_epoch=per_epoch,
-            loss=float(value),
-            accuracy=score.hits / targets.size,
-            epoch_loss=loss_sum / seen,
-            epoch_accuracy=hits / (seen * answers),
-            grad_norm=norm,
-            lr=optimizer.lr,
-            examples_per_second=len(rows) / (time.perf_counter() - started),
-            progress=Progress(start.seed, step + 1, loss_sum, hits),
-        )
+    history: list[StepRecord] = []
+    best = _Best(model)
+    with contextlib.ExitStack() as stack:
+        if keep_best:
+            stack.callback(best.put_back)
+        display = stack.enter_context(Display(epochs)) if verbose else None
+        for record in training_steps(model, x, y, **settings):
+            if record.ends_epoch and validation is not None:
+                found = _evaluate(model, validation, transform, loss)
+                record = record._replace(validation=found._replace(logits=None))
+                if keep_best:
+                    best.see(found.loss)
+            if display is not None:
+                display.show(record)
+            if record.ends_epoch:
+                history.append(record)
+                if callback is not None and callback(record):
+                    break
+    return history
 
 
-class _Score:
-    """A loss that also counts right answers, because the logits pass here and nowhere else."""
+class _Best:
+    """The weights of the best epoch so far."""
 
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
-        self.hits = 0.0
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.loss = math.inf
+        self.params: dict[str, Array] = {}
 
-    def __call__(self, logits: Array, targets: Array, **options: Any) -> tuple[Any, Array]:
-        result = self.loss(logits, targets, **options)
-        self.hits = count_hits(logits, targets)
-        return result
+    def see(self, loss: float) -> None:
+        """Keep a copy of the weights if no other epoch's loss was as low."""
+        if loss < self.loss:
+            self.loss = loss
+            self.params = {name: param.copy() for name, param in self.model.params.items()}
+
+    def put_back(self) -> None:
+        """Put the best weights in place; none are kept where no epoch ended."""
+        for name, param in self.params.items():
+            self.model.params[name][...] = param
 
 
-def _first_non_finite(arrays: dict[str, Array]) -> str | None:
-    return next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
+def _check_validation(
+    model: Model, validation: Any, transform: Transform | None, loss: Loss
+) -> None:
+    if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+        raise TypeError("validation: expected (x, y) or (x, y, lengths)")
+    try:
+        x, y, lengths = (*validation, None)[:3]
+        Examples.of(model, x, y, lengths, transform, loss).check_finite()
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation: {error}") from None
 
 
-def _unusable(step: int, inputs: Array, value: Any, grads: dict[str, Array]) -> NonFiniteError:
-    """Say which of input, loss and gradients are not finite."""
-    reasons = [] if np.isfinite(inputs).all() else ["the input is not finite"]
-    reasons.append(f"the loss is {float(value)}")
-    name = _first_non_finite(grads)
-    if name is not None:
-        reasons.append(f"the first gradient that is not finite is that of {name}")
-    elif math.isfinite(value):
-        reasons.append("the gradients are finite, the sum of their squares is not")
-    return NonFiniteError(step, name, ", ".join(reasons) + "; no parameter was changed")
+def _evaluate(model: Model, validation: Any, transform: Transform | None, loss: Loss) -> Any:
+    x, y, lengths = (*validation, None)[:3]
+    return evaluate(model, x, y, lengths=lengths, transform=transform, loss=loss)

@@ -15,13 +15,13 @@ from npslstm import LSTMModel
 from npslstm.datasets import as_sequences, load_embedded
 from npslstm.optim import SGD, Adam, AdamW, Optimizer, one_cycle
 from npslstm.torch_parity import Difference
-from npslstm.training import Progress, evaluate, fit
+from npslstm.training import Progress, evaluate, training_steps
 
 IMAGES = 400
 
 
 def problem(**options):
-    """A model, some of the embedded images with their labels, and settings for ``fit``."""
+    """A model, some of the embedded images with their labels, and settings for training."""
     model = LSTMModel(28, 24, 10, batch_first=True, dtype=np.float64, rng=0, **options)
     data = load_embedded()
     settings = {
@@ -39,8 +39,9 @@ def side_by_side(optimizer, steps, device, **options):
     """Train a model and its twin; return both and the pairs of their records."""
     model, images, labels, settings = problem(**options)
     twin = Twin(model, device)
-    ours = fit(model, images, labels, optimizer=optimizer, **settings)
-    theirs = fit(twin, images, labels, optimizer=TwinOptimizer(optimizer, twin), **settings)
+    ours = training_steps(model, images, labels, optimizer=optimizer, **settings)
+    twins = TwinOptimizer(optimizer, twin)
+    theirs = training_steps(twin, images, labels, optimizer=twins, **settings)
     return model, twin, list(itertools.islice(zip(ours, theirs, strict=True), steps))
 
 
@@ -157,7 +158,7 @@ def test_training_goes_on_in_pytorch_from_where_both_stood(torch, capsys):
     assert steps == list(range(1, 29))
     assert re.search(r"^PyTorch alone: 23 steps in .* s, .* s an epoch$", capsys.readouterr().out)
     alone, *_ = problem()
-    for _ in fit(alone, images, labels, optimizer=Adam(1e-2), **settings):
+    for _ in training_steps(alone, images, labels, optimizer=Adam(1e-2), **settings):
         pass
     assert largest_drift(alone, twin) <= 1e-9
 

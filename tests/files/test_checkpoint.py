@@ -9,7 +9,7 @@ from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from npslstm.files import read_npz, write_npz
 from npslstm.optim import SGD, Adam, AdamW
-from npslstm.training import Progress, evaluate, fit
+from npslstm.training import Progress, evaluate, training_steps
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def trained(steps, model, optimizer, start=Progress(seed=5)):  # noqa: B008, imm
     """Train on 13 examples, 4 steps an epoch, and return the records."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(13, 5, 3)).astype(np.float32), rng.integers(2, size=13)
-    records = fit(model, x, y, optimizer=optimizer, epochs=3, batch_size=4, start=start)
+    records = training_steps(model, x, y, optimizer=optimizer, epochs=3, batch_size=4, start=start)
     return [record._replace(examples_per_second=None) for record in islice(records, steps)]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from npslstm import LSTMModel, cross_entropy, mean_squared_error
 from npslstm.optim import SGD, Adam, AdamW, clip_grad_norm, one_cycle
-from npslstm.training import NonFiniteError, Progress, evaluate, fit, steps_per_epoch
+from npslstm.training import NonFiniteError, Progress, evaluate, steps_per_epoch, training_steps
 
 EXAMPLES, BATCH, EPOCHS = 13, 4, 3  # the last batch of an epoch has one example
 STEPS = EPOCHS * steps_per_epoch(EXAMPLES, BATCH)
@@ -38,7 +38,7 @@ def run(model, data, optimizer, start=Progress(seed=5), **options):  # noqa: B00
         "max_norm": 0.5,
         "transform": as_floats,
     } | options
-    return fit(model, *data, optimizer=optimizer, start=start, **options)
+    return training_steps(model, *data, optimizer=optimizer, start=start, **options)
 
 
 def untimed(record):
@@ -66,7 +66,7 @@ class Spy:
 
 def test_each_epoch_shows_every_example_once_with_its_label_in_a_new_order():
     spy, ids = Spy(), np.arange(EXAMPLES)
-    list(fit(spy, ids[:, None], ids, optimizer=SGD(0.1), epochs=EPOCHS, batch_size=BATCH))
+    list(run(spy, (ids[:, None], ids), SGD(0.1), transform=None))
     assert [len(x) for x, _ in spy.batches] == [4, 4, 4, 1] * EPOCHS
     assert all(x == y for x, y in spy.batches)
     shown = [example for x, _ in spy.batches for example in x]
@@ -80,8 +80,7 @@ def test_seeds_differ_and_repeat():
     seen = []
     for seed in (0, 1, 0):
         spy, ids = Spy(), np.arange(EXAMPLES)
-        start = Progress(seed=seed)
-        list(fit(spy, ids[:, None], ids, optimizer=SGD(0.1), epochs=1, batch_size=4, start=start))
+        list(run(spy, (ids[:, None], ids), SGD(0.1), Progress(seed), transform=None, epochs=1))
         seen.append((spy.batches, spy.draws))
     assert seen[0] == seen[2]
     assert seen[0][0] != seen[1][0]

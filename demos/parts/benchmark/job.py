@@ -17,7 +17,7 @@ from npslstm import LSTMModel
 from npslstm.datasets import MNIST, as_sequences, load_embedded, load_mnist
 from npslstm.optim import Adam
 from npslstm.torch_parity import import_torch, to_torch
-from npslstm.training import SHUFFLE, evaluate, fit, steps_per_epoch
+from npslstm.training import SHUFFLE, evaluate, steps_per_epoch, training_steps
 from npslstm.training.learning_rate import one_cycle
 from parts.benchmark.compare import OURS, THEIRS
 from parts.benchmark.report import HAVE_TORCH, print_table
@@ -92,12 +92,12 @@ class Stopwatch:
 
 
 def numpy_job(job: Job) -> Side:
-    """Return training with ``npslstm.training.fit``, as ``mnist.py`` does it."""
+    """Return training with ``npslstm.training.training_steps``, as ``mnist.py`` does it."""
     data, model = job.data(), job.model()
     watch = Stopwatch()
     model.lstm.forward = watch.around(model.lstm.forward)
     model.lstm.backward = watch.around(model.lstm.backward)
-    records = fit(
+    records = training_steps(
         model,
         data.train_images,
         data.train_labels,

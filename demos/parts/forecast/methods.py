@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from npslstm import LSTMModel, mean_squared_error
 from npslstm.optim import Adam
-from npslstm.training import Progress, fit, steps_per_epoch
+from npslstm.training import Progress, steps_per_epoch, training_steps
 from npslstm.training.learning_rate import cosine
 from parts.plotting import progress
 
@@ -175,7 +175,7 @@ def train_lstm(
     steps = epochs * steps_per_epoch(len(origins), BATCH)
     noise = np.random.default_rng([seed, 3])  # no stream of the parameters or of fit
 
-    records = fit(
+    records = training_steps(
         model,
         lstm.inputs(values, origins),
         lstm.targets(values, origins, horizon),

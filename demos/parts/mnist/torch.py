@@ -21,7 +21,7 @@ import numpy as np
 from npslstm import LSTMModel
 from npslstm.optim import Optimizer
 from npslstm.torch_parity import Difference, compare, full_precision, import_torch
-from npslstm.training import StepRecord, fit
+from npslstm.training import StepRecord, training_steps
 from parts.mnist.torch_training import Twin, TwinOptimizer, processes
 
 PARITY_ROWS = 32  # enough for a report, and at 784 steps in float64 already some memory
@@ -118,8 +118,8 @@ def train(
     print_parity(model, settings["transform"](x[rows]), y[rows], device)
 
     twin = Twin(model, device)
-    ours = fit(model, x, y, optimizer=optimizer, **settings)
-    theirs = fit(twin, x, y, optimizer=TwinOptimizer(optimizer, twin), **settings)
+    ours = training_steps(model, x, y, optimizer=optimizer, **settings)
+    theirs = training_steps(twin, x, y, optimizer=TwinOptimizer(optimizer, twin), **settings)
     with full_precision():
         taken = list(itertools.islice(zip(ours, theirs, strict=True), parity_steps))
     if taken:
