@@ -10,9 +10,8 @@ from functools import partial
 from unittest import mock
 
 import numpy as np
-from cases import LSTMCase
-from kills import random, same
-from loops import cell_in_a_loop
+from cases import LSTMCase, ModelCase
+from kills import cells_in_a_loop, random, same
 
 from npslstm import LSTM, Linear, LSTMCell, LSTMModel, mean_squared_error
 from npslstm.gradcheck import check_gradients
@@ -25,16 +24,24 @@ FLOAT = {"dtype": np.float64, "rng": 0}
 LENGTHS = [2, 4, 1]
 
 
-def cell():
-    return check(LSTMCell(3, 2, **FLOAT), random(4, 3))
-
-
-def one_row_of_a_cell():
-    return check(LSTMCell(3, 2, bias=False, **FLOAT), random(3))
+def cells():
+    """A batch, and a single row."""
+    alone = LSTMCell(3, 2, bias=False, **FLOAT)
+    return check(LSTMCell(3, 2, **FLOAT), random(4, 3)) and check(alone, random(3))
 
 
 def lstm():
     return check(LSTM(3, 2, **FLOAT), random(4, 3, 3))
+
+
+def one_sequence_without_bias():
+    return check(LSTM(3, 2, 2, bias=False, **FLOAT), random(4, 3))
+
+
+def nothing_to_do():
+    """No steps, no rows."""
+    net = LSTM(3, 2, **FLOAT)
+    return check(net, random(0, 3, 3)) and check(net, random(4, 0, 3))
 
 
 def lstm_with_every_option():
@@ -42,19 +49,27 @@ def lstm_with_every_option():
     return check(net, random(3, 4, 3), lengths=LENGTHS, rng=np.random.default_rng(1))
 
 
-def one_sequence_without_bias():
-    return check(LSTM(3, 2, 2, bias=False, **FLOAT), random(4, 3))
+def checkpointed():
+    net = LSTM(3, 2, 2, bidirectional=True, **FLOAT)
+    return check(net, random(4, 3, 3), lengths=LENGTHS, checkpoint_every=1)
 
 
 def cut(what):
     """Run a check in small blocks of steps, slices of rows and pieces of blocks."""
-    with (
-        mock.patch.multiple(
-            schedule, BLOCK_COLUMNS=4, COLUMNS_A_UNIT=0, SLICE_BYTES=32, SLICE_WIDTH=1
-        ),
-        kernel(PIECE_FLOATS=4),
-    ):
+    small = {"BLOCK_COLUMNS": 4, "COLUMNS_A_UNIT": 0, "SLICE_BYTES": 32, "SLICE_WIDTH": 1}
+    with mock.patch.multiple(schedule, **small), kernel(PIECE_FLOATS=4):
         return what()
+
+
+@contextmanager
+def kernel(**sizes):
+    """Make scratch with other sizes; it is made once a shape, so forget it before and after."""
+    with mock.patch.multiple(sequence, **sizes):
+        scratch._shelf.cache_clear()
+        try:
+            yield
+        finally:
+            scratch._shelf.cache_clear()
 
 
 def in_pieces():
@@ -71,37 +86,23 @@ def in_cut_products():
 
 def many_features():
     """More of them than units, rows or steps, or than fill up the weight gradient's columns."""
-    return check(LSTM(40, 2, **FLOAT), random(50, 1, 40)) and check(
-        LSTM(40, 2, **FLOAT), random(3, 2, 40)
-    )
+    net = LSTM(40, 2, **FLOAT)
+    return check(net, random(50, 1, 40)) and check(net, random(3, 2, 40))
 
 
-@contextmanager
-def kernel(**sizes):
-    """Make scratch with other sizes; it is made once a shape, so forget it before and after."""
-    with mock.patch.multiple(sequence, **sizes):
-        scratch._shelf.cache_clear()
-        try:
-            yield
-        finally:
-            scratch._shelf.cache_clear()
-
-
-def checkpointed():
-    net = LSTM(3, 2, 2, bidirectional=True, **FLOAT)
-    return check(net, random(4, 3, 3), lengths=LENGTHS, checkpoint_every=1)
+def large():
+    """Wide enough that products are cut."""
+    return check(LSTM(3, 128, **FLOAT), random(2, 64, 3))
 
 
 def linear():
-    return check(Linear(3, 2, **FLOAT), random(4, 3)) and check(
-        Linear(3, 2, bias=False, **FLOAT), random(2, 2, 3)
-    )
+    without_bias = Linear(3, 2, bias=False, **FLOAT)
+    return check(Linear(3, 2, **FLOAT), random(4, 3)) and check(without_bias, random(2, 2, 3))
 
 
 def rnn():
-    return check(RNN(3, 2, **FLOAT), random(4, 3, 3)) and check(
-        RNN(3, 2, bias=False, batch_first=True, **FLOAT), random(3, 4, 3)
-    )
+    without_bias = RNN(3, 2, bias=False, batch_first=True, **FLOAT)
+    return check(RNN(3, 2, **FLOAT), random(4, 3, 3)) and check(without_bias, random(3, 4, 3))
 
 
 def losses():
@@ -120,72 +121,19 @@ def losses():
     )
 
 
-def models():
-    for readout, y in ("last", [0, 3, 1]), ("all", np.arange(12).reshape(4, 3) % 4):
-        net = LSTMModel(3, 2, 4, 3, bidirectional=True, readout=readout, **FLOAT)
-        if not (
-            check(net, random(4, 3, 3), lengths=LENGTHS)
-            and check(net, random(4, 3, 3), lengths=LENGTHS, y=y)
-            and check(net, random(4, 3, 3), y=random(*np.shape(y), 4), loss=mean_squared_error)
-        ):
-            return False
-    last = LSTMModel(3, 2, 4, bidirectional=True, **FLOAT)
-    return bool(check(last, random(4, 3)))
-
-
-def absent_upstream_gradients():
-    """None stands for zeros."""
-    net, x = LSTM(3, 2, 2, bidirectional=True, **FLOAT), random(4, 3, 3)
-    out, (h_n, c_n), cache = net.forward(x)
-    zero = np.zeros_like(h_n)
-    pairs = [
-        ((None, (h_n, c_n)), (np.zeros_like(out), (h_n, c_n))),
-        ((out, None), (out, (zero, zero))),
-        ((out, (h_n, None)), (out, (h_n, zero))),
-    ]
-    for absent, zeros in pairs:
-        got, expected = (flat(net.backward(cache, *given)) for given in (absent, zeros))
-        if not same(got, expected):
-            return False
-    model = LSTMModel(3, 2, 4, **FLOAT)
-    logits, state, cache = model.forward(x)
-    got = flat(model.backward(cache, None, state))
-    if not same(got, flat(model.backward(cache, np.zeros_like(logits), state))):
-        return False
-    rnn = RNN(3, 2, **FLOAT)
-    out, h_n, cache = rnn.forward(x)
-    return same(
-        flat_rnn(rnn.backward(cache, None, h_n)),
-        flat_rnn(rnn.backward(cache, np.zeros_like(out), h_n)),
-    )
-
-
-def flat(gradients):
-    dx, (dh, dc), grads = gradients
-    return {"x": dx, "h": dh, "c": dc, **grads}
-
-
-def flat_rnn(gradients):
-    dx, dh, grads = gradients
-    return {"x": dx, "h": dh, **grads}
+def values_of_losses():
+    """A gradient check cannot see a constant that is added to a value."""
+    loss, _ = cross_entropy(np.log([[0.25, 0.75], [0.5, 0.5]]), [1, 0])
+    squares, _ = mean_squared_error(np.array([[1.0, 5.0]]), np.array([[1.0, 3.0]]))
+    return np.isclose(loss, -np.log(0.375) / 2, rtol=1e-14) and squares == 2
 
 
 def losses_of_large_numbers():
     """Logits far apart: the loss is their difference, or the largest number; never infinite."""
     wrong, _ = cross_entropy(np.array([[1e4, -1e4]]), [1])
     huge, gradient = cross_entropy(np.array([[1e308, -1e308], [0, 0]]), [1, 0])
-    return (
-        wrong == 2e4
-        and huge == np.finfo(float).max
-        and np.array_equal(gradient, [[0.5, -0.5], [-0.25, 0.25]])
-    )
-
-
-def values_of_losses():
-    """A gradient check cannot see a constant that is added to a value."""
-    loss, _ = cross_entropy(np.log([[0.25, 0.75], [0.5, 0.5]]), [1, 0])
-    squares, _ = mean_squared_error(np.array([[1.0, 5.0]]), np.array([[1.0, 3.0]]))
-    return np.isclose(loss, -np.log(0.375) / 2, rtol=1e-14) and squares == 2
+    right = np.array_equal(gradient, [[0.5, -0.5], [-0.25, 0.25]])
+    return wrong == 2e4 and huge == np.finfo(float).max and right
 
 
 def losses_of_no_rows():
@@ -205,26 +153,41 @@ def labels_outside_are_refused():
     return refused == 2
 
 
-def cell_and_lstm_agree():
-    problem = LSTMCase(T=3, N=2, D=2, H=2).problem()
-    outputs, gradients = cell_in_a_loop(problem)
-    return same(problem.outputs(), outputs) and same(problem.gradients(), gradients)
+def models():
+    for readout, y in ("last", [0, 3, 1]), ("all", np.arange(12).reshape(4, 3) % 4):
+        net = LSTMModel(3, 2, 4, 3, bidirectional=True, readout=readout, **FLOAT)
+        if not (
+            check(net, random(4, 3, 3), lengths=LENGTHS)
+            and check(net, random(4, 3, 3), lengths=LENGTHS, y=y)
+            and check(net, random(4, 3, 3), y=random(*np.shape(y), 4), loss=mean_squared_error)
+        ):
+            return False
+    last = LSTMModel(3, 2, 4, bidirectional=True, **FLOAT)
+    return bool(check(last, random(4, 3)))
 
 
-def nothing_to_do():
-    """No steps, no rows."""
-    net = LSTM(3, 2, **FLOAT)
-    return check(net, random(0, 3, 3)) and check(net, random(4, 0, 3))
-
-
-def large():
-    """Wide enough that products are cut."""
-    return check(LSTM(3, 128, **FLOAT), random(2, 64, 3))
+def absent_upstream_gradients():
+    """None stands for zeros: of each, and of the pair of the state's."""
+    both = LSTMCase(T=4, N=3, D=3, H=2, layers=2, bidirectional=True)
+    for problem in both.problem(), ModelCase(T=4, N=3, D=3, H=2, K=4).problem():
+        upstream, (_, cache) = problem.upstream, problem.forward()
+        zeros = {n: np.zeros_like(u) for n, u in upstream.items()}
+        none, zero = (
+            {n: problem.change(upstream=rest | {n: u}).backward(cache) for n, u in upstream.items()}
+            for rest in (dict.fromkeys(upstream), zeros)
+        )
+        dx, (dh, dc), grads = problem.net.backward(cache, upstream["out"], None)
+        no_pair = {"x": dx, "h_0": dh, "c_0": dc, **grads}
+        if not (same(no_pair, zero["out"]) and all(same(none[n], zero[n]) for n in upstream)):
+            return False
+    net = RNN(3, 2, **FLOAT)
+    out, h_n, cache = net.forward(random(4, 3, 3))
+    none, zero = (net.backward(cache, dout, h_n) for dout in (None, np.zeros_like(out)))
+    return same({"x": none[0], "h": none[1], **none[2]}, {"x": zero[0], "h": zero[1], **zero[2]})
 
 
 CHECKS = [
-    cell,
-    one_row_of_a_cell,
+    cells,
     lstm,
     linear,
     rnn,
@@ -240,7 +203,7 @@ CHECKS = [
     checkpointed,
     partial(cut, checkpointed),
     absent_upstream_gradients,
-    cell_and_lstm_agree,
+    cells_in_a_loop,
     nothing_to_do,
     lstm_with_every_option,
     partial(cut, lstm_with_every_option),
