@@ -81,19 +81,6 @@ def test_without_tqdm_a_terminal_gets_lines(demo, monkeypatch, capsys):
     assert errors == ""
 
 
-def test_without_matplotlib_it_says_so_and_trains(demo, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
-    )
-    assert demo.main([*SHORT, "--plot", str(tmp_path / "a.png"), "--explain", "1"]) == 0
-    printed, errors = capsys.readouterr()
-    assert re.fullmatch(r"pictures need matplotlib: pip install .*\n", errors)
-    assert "Test accuracy" in printed
-    assert list(tmp_path.iterdir()) == []
-
-
 # What its options do
 
 

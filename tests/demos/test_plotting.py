@@ -64,6 +64,7 @@ def test_progress_shows_a_bar_on_a_terminal_only(monkeypatch):
         ("char_lm", "--text SMALL --hidden 2 --epochs 1 --batch 2 --steps 5", "bits per character"),
         ("forecast", "--csv SMALL --column y --horizon 3 --hidden 2 --epochs 1", "RMSE at lead"),
         ("gradient_flow", "--steps 3 --hidden 3 --seeds 1", "RNN, uniform"),
+        ("mnist", "--hidden 2 --max-steps 1 --explain 1", "Test accuracy"),
         ("one_step_by_hand", "", "dc_prev"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Small IDX files for the tests, written with nothing of ours."""
+"""Small IDX files for the tests, written with nothing of ours, and the originals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from npslstm.datasets import DataError, load_mnist
 
 ORIGINALS = Path(__file__).parents[3] / "shared" / "mnist"  # present on some machines only
 needs_originals = pytest.mark.skipif(
@@ -60,6 +62,18 @@ def unzip_originals(root):
 def assert_holds(mnist, arrays):
     for field, array in zip(ARRAYS, arrays, strict=True):
         np.testing.assert_array_equal(getattr(mnist, field), array, field)
+
+
+def assert_download_refused(root, reason=""):
+    """One line that says why and what else there is, and nothing left behind."""
+    with pytest.raises(DataError) as refused:
+        load_mnist(root, download=True)
+    message = str(refused.value)
+    assert message.startswith(f"{root / 'MNIST' / 'raw'}: the download failed (")
+    assert reason in message
+    assert message.endswith("; load_embedded() needs no download")
+    assert "\n" not in message
+    assert not any(root.iterdir())
 
 
 def md5_sums(files):

@@ -51,13 +51,7 @@ def test_the_readme_holds_the_table(marked):
     assert found, "README.md has no line <!-- mistakes -->"
     shown, end, _ = rest.partition("\n<!-- /mistakes -->")
     assert end, "README.md has no line <!-- /mistakes -->"
-    assert shown.strip() == kills.table(marked), "print it with: python tests/kills.py"
-
-
-def test_there_are_mistakes_of_many_kinds():
-    assert len(MISTAKES) >= 20
-    assert {made.line for made in MISTAKES.values()} >= {f"({n})" for n in range(9, 16)}
-    assert sum(bool(made.public) for made in MISTAKES.values()) >= 10
+    assert shown.strip() == kills.table(marked), "print it with: python tests/tools/kills.py"
 
 
 def bindings():
