@@ -16,10 +16,9 @@ INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 if __name__ == "__main__":  # while NumPy is imported, Ctrl-C needs no traceback
     signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))
 
-import importlib.util
 import itertools
 import math
-import os
+import textwrap
 import time
 from pathlib import Path
 
@@ -29,10 +28,11 @@ from parts.mnist import torch as mnist_torch
 from parts.mnist.options import OPTIMIZERS, SCHEDULES, parse
 from parts.mnist.session import Interrupt, begin, how_to_go_on, is_due, save
 
-from npslstm import LSTMModel
+from npslstm import LSTMModel, summary
 from npslstm.checkpoint import CheckpointError
 from npslstm.datasets import VIEWS, DataError, as_sequences, load_embedded, load_mnist
 from npslstm.training import NonFiniteError, evaluate, steps_per_epoch, training_steps
+from npslstm.training.display import Display
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -130,6 +130,7 @@ def introduce(args, data, model, checkpoint: str | None) -> None:
         f"View:       {args.view}, {steps} steps of {size}\n"
         f"Model:      LSTM, {args.layers} × {args.hidden} units, {directions}, "
         f"dropout {args.dropout:g}, and a linear head: {count:,} parameters\n"
+        f"{textwrap.indent(summary(model), ' ' * 12)}\n"
         f"Optimiser:  {args.optimizer}, {args.schedule} schedule up to lr {args.lr:g}, gradient "
         f"{clip}, {args.epochs} epochs, {args.batch_size} images a step\n"
         f"Seed:       {args.seed}\n"
@@ -157,61 +158,6 @@ def train(records, args, model, optimizer, interrupt) -> list:
             history.append(record)
             display.show(record, last)
     return history
-
-
-class Display:
-    """A progress bar for each epoch on a terminal, a line for each elsewhere."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.terminal = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
-        self.bar = None
-        self.largest_norm = 0.0
-
-    def __enter__(self) -> Display:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def show(self, record, last: bool) -> None:
-        """Show one step, which may be the last one of all."""
-        self.largest_norm = max(self.largest_norm, record.grad_norm)
-        title = f"epoch {record.epoch:2}/{self.epochs}"
-        result = (
-            f"loss {record.epoch_loss:.4f}, accuracy {record.epoch_accuracy:.2%}, "
-            f"gradient <= {self.largest_norm:.3g}"  # its norm, before clipping
-        )
-        if self.terminal:
-            if self.bar is None:
-                self.bar = start_bar(title, record)
-            self.bar.set_postfix_str(result, refresh=False)
-            self.bar.update()
-        elif record.ends_epoch or last:
-            print(f"{title}: {result}", flush=True)
-        if record.ends_epoch:
-            self.close()
-
-    def close(self) -> None:
-        """End the epoch."""
-        if self.bar is not None:
-            self.bar.close()
-        self.bar, self.largest_norm = None, 0.0
-
-
-def start_bar(title: str, record):
-    """Return a progress bar for the epoch of this record."""
-    from tqdm import tqdm
-
-    width, height = os.get_terminal_size(sys.stderr.fileno())  # 0 where the terminal cannot say
-    return tqdm(
-        desc=title,
-        total=record.steps_per_epoch,
-        initial=(record.step - 1) % record.steps_per_epoch,
-        bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} {remaining}{postfix}",
-        ncols=width or 80,
-        nrows=height or 24,
-    )
 
 
 def will_draw(args, data) -> bool:

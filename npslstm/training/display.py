@@ -51,8 +51,8 @@ class Display:
     def result(self, record: StepRecord) -> str:
         """Say what the epoch has come to so far."""
         parts = [_said(record.epoch_loss, record.epoch_accuracy)]
-        if record.validation is not None:
-            parts.append("validation " + _said(record.validation.loss, record.validation.accuracy))
+        if validation := getattr(record, "validation", None):
+            parts.append("validation " + _said(validation.loss, validation.accuracy))
         parts.append(f"gradient <= {self.largest_norm:.3g}")  # its norm, before clipping
         return ", ".join(parts)
 

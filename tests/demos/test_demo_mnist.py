@@ -37,6 +37,10 @@ def train(demo, tmp_path, capsys):
 # What it prints
 
 
+SUMMARISED = [f"lstm.{part}_{of}_l0" for part in ("weight", "bias") for of in ("ih", "hh")]
+SUMMARISED += ["head.weight", "head.bias"]
+
+
 def test_a_run_says_what_it_does_in_this_order(tmp_path):
     picture = tmp_path / "new folder" / "picture.png"
     completed = run(*SMALL, "--max-steps", 2, "--plot", picture, "--explain", 3)
@@ -45,6 +49,10 @@ def test_a_run_says_what_it_does_in_this_order(tmp_path):
         "View:       rows, 28 steps of 28",
         "Model:      LSTM, 1 × 6 units, one direction, dropout 0, and a linear head: "
         "934 parameters",  # 24 · (28 + 6) weights, 2 · 24 biases, 10 · 6 + 10 in the head
+        " +LSTMModel +shape +numbers",
+        *(rf" +{name} +\([\d, ]+\) +\d+" for name in SUMMARISED),
+        " +in all +934 parameters",
+        " +kept for backward: [0-9,]+ bytes a step",
         "Optimiser:  adam, one-cycle schedule up to lr 0.005, gradient clipped at 1, 12 epochs, "
         "32 images a step",
         "Seed:       0",
