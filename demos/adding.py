@@ -20,6 +20,8 @@ from __future__ import annotations
 from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
+import math
+import sys
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -28,8 +30,9 @@ import numpy as np
 from parts.adding.networks import KINDS, make_network
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
-from npslstm import mean_squared_error
-from npslstm.optim import Adam, clip_grad_norm
+from npslstm import evaluate, fit, mean_squared_error
+from npslstm.optim import Adam
+from npslstm.training import NonFiniteError, Progress
 
 # Who always answers m errs by E(u + v - m)², u and v uniform on [0, 1]. That is least at the mean,
 # m = 1, where it is the variance, 1/12 for each of the two numbers.
@@ -74,20 +77,30 @@ def learn(model, lr: float, seed: int, args) -> Iterator[tuple[int, float]]:
     """Train until solved, yielding sequences read so far and the error on the held-out ones."""
     x_test, y_test = held_out(args.steps)
     rng = np.random.default_rng([seed, 1])  # no stream of held_out or of the parameters
-    optimizer = Adam(lr)
+    options = {"optimizer": Adam(lr), "batch_size": args.batch, "max_norm": MAX_NORM}
+    options["loss"] = mean_squared_error
+    progress = Progress(seed)
     read = 0
     while read < args.sequences:
         goal = min(read + EVERY, args.sequences)
         while read < goal:
             x, y = draw(rng, args.batch, args.steps)
-            _, grads = model.loss_and_grads(x, y, loss=mean_squared_error)
-            grads, _ = clip_grad_norm(grads, MAX_NORM)
-            optimizer.step(model.params, grads)
+            # No sequence is read twice, so that every batch is an epoch.
+            epochs = progress.step + 1
+            [record] = fit(model, examples_first(x), y, epochs=epochs, start=progress, **options)
+            progress = record.progress
             read += args.batch
-        mse = float(mean_squared_error(model(x_test)[0], y_test)[0])
+        mse = evaluate(model, examples_first(x_test), y_test, loss=mean_squared_error).loss
+        if not math.isfinite(mse):
+            raise NonFiniteError(progress.step, None, f"the error on held-out sequences is {mse}")
         yield read, mse
         if mse < SOLVED:
             return
+
+
+def examples_first(x: np.ndarray) -> np.ndarray:
+    """Return x (N, T, 2), as ``fit`` takes it for every model."""
+    return x.swapaxes(0, 1)
 
 
 def run(kind: str, seed: int, args) -> Run:
@@ -193,9 +206,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train every network with every seed; print how it went, and draw it."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; return its exit status."""
     args = parse(argv)
+    try:
+        compare(args)
+    except NonFiniteError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Train every network with every seed; print how it went, and draw it."""
     drawing = args.plot and have_matplotlib()
     always_1 = np.mean((held_out(args.steps)[1] - 1) ** 2)
     print(
@@ -214,4 +237,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

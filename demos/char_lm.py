@@ -21,6 +21,7 @@ from __future__ import annotations
 from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
+import itertools
 import math
 import os
 import sys
@@ -30,11 +31,13 @@ from typing import NamedTuple
 import numpy as np
 from parts.char_lm.baselines import compressor_bits, ngram_bits
 from parts.char_lm.cells import cell_values, find_cells, page, report, terminal_view
-from parts.char_lm.model import CharLM, lanes, train_epoch
+from parts.char_lm.model import CharLM, lanes
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm.files import replacing
-from npslstm.optim import Adam, one_cycle
+from npslstm.optim import Adam
+from npslstm.training import NonFiniteError, training_steps
+from npslstm.training.learning_rate import one_cycle
 
 TEXT = Path(__file__).parent / "data" / "persuasion.txt"
 MAX_ORDER = 5  # of the n-gram models; more only costs time, see the order that is printed as best
@@ -68,15 +71,29 @@ def train(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> list[Epoch]:
     """Train ``lm`` in place and print how it goes."""
     x, y = lanes(lm.encode(corpus.known), args.batch)
     windows = math.ceil(len(x) / args.steps)
-    optimizer = Adam(args.lr)
-    schedule = one_cycle(args.lr, args.epochs * windows, pct_start=0.1)
+    records = training_steps(
+        lm.model,
+        x.T,  # a lane is an example
+        y.T,
+        optimizer=Adam(),
+        epochs=args.epochs,
+        batch_size=args.batch,
+        window=args.steps,  # and the state goes from each to the next
+        schedule=one_cycle(args.lr, args.epochs * windows, pct_start=0.1),
+        max_norm=1.0,
+        transform=lm.inputs,
+    )
     print("epoch  bits per character: training  held out")
     epochs: list[Epoch] = []
     for number in range(1, args.epochs + 1):
-        losses = train_epoch(lm, x, y, args.steps, optimizer, schedule)
         label = f"epoch {number} of {args.epochs}"
-        bits = np.array(list(progress(losses, label, windows))) / math.log(2)
-        epochs.append(Epoch(number * x.size, bits, held_out_bits(lm, corpus)))
+        epoch = progress(itertools.islice(records, windows), label, windows)
+        bits = np.array([record.loss for record in epoch]) / math.log(2)
+        with np.errstate(over="ignore", invalid="ignore"):  # the error says more
+            epochs.append(Epoch(number * x.size, bits, held_out_bits(lm, corpus)))
+        if not math.isfinite(epochs[-1].held_out_bits):
+            reason = f"the held-out text takes {epochs[-1].held_out_bits} bits a character"
+            raise NonFiniteError(number * windows, None, reason)
         print(f"{number:5}{bits.mean():32.3f}{epochs[-1].held_out_bits:10.3f}", flush=True)
     return epochs
 
@@ -211,13 +228,23 @@ def prepare(args: argparse.Namespace) -> tuple[Corpus, CharLM]:
     return corpus, lm
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train or load a model, compare it, let it write, and look inside."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; return its exit status."""
     parser, args = parse(argv)
     try:
         corpus, lm = prepare(args)
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    try:
+        run(corpus, lm, args)
+    except NonFiniteError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(corpus: Corpus, lm: CharLM, args: argparse.Namespace) -> None:
+    """Train the model unless it was loaded, compare it, let it write, and look inside."""
     for path in (args.save, args.page):
         if path:  # found out now and not after the training
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -248,4 +275,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

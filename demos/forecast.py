@@ -30,6 +30,7 @@ from __future__ import annotations
 from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -47,6 +48,8 @@ from parts.forecast.methods import (
     train_lstm,
 )
 from parts.plotting import PALETTE, figure, have_matplotlib, save
+
+from npslstm.training import NonFiniteError
 
 SUNSPOTS = Path(__file__).parent / "data" / "sunspots.csv", "sunspot number"
 OF_SUNSPOTS = {"season": 132, "horizon": 60, "context": 132}  # months
@@ -208,9 +211,19 @@ def check_length(series: Series, args) -> None:
         raise ValueError(f"{series.name}: expected values that differ in the training part")
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Fit, forecast, print and draw."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; return its exit status."""
     args, series = parse(argv)
+    try:
+        compare(args, series)
+    except NonFiniteError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def compare(args: argparse.Namespace, series: Series) -> None:
+    """Fit, forecast, print and draw."""
     drawing = args.plot and have_matplotlib()
     train, validation, end = series.cuts
     print(f"{series.name}: {end:,} rows from {series.times[0]} to {series.times[-1]}")
@@ -245,4 +258,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -51,7 +51,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Loss and accuracy are those of all examples as one batch.
+        Loss and accuracy are those of all examples as one batch. Where the model's answers are so
+        large that they overflow, the loss is inf or nan.
 
     Raises
     ------
@@ -65,14 +66,16 @@ def evaluate(
     options = {"mask": examples.valid()} if examples.masked else {}
     for begin in range(0, len(examples.x), batch_size):
         batch = examples.batch(slice(begin, begin + batch_size))
-        output, _ = model(batch.x, **batch.options)
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss will say
+            output, _ = model(batch.x, **batch.options)
         if examples.every_step:
             output = examples.turned(output)
         if examples.masked:  # the batch was cut to its longest row
             output = np.pad(output, [(0, 0), (0, x.shape[1] - output.shape[1]), (0, 0)])
         parts.append(output)
     logits = np.concatenate(parts)
-    value = float(loss(logits, examples.y, **options)[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = float(loss(logits, examples.y, **options)[0])
     hits, answers = count_hits(logits, examples.y, **options)
     return Evaluation(value, hits / max(answers, 1), logits)
 

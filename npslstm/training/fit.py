@@ -14,7 +14,7 @@ from .display import Display
 from .evaluation import evaluate
 from .examples import Examples, Loss, Model, Transform
 from .learning_rate import Schedule
-from .steps import Progress, StepRecord, training_steps
+from .steps import NonFiniteError, Progress, StepRecord, training_steps
 
 __all__ = ["fit"]
 
@@ -78,8 +78,8 @@ def fit(
     Raises
     ------
     NonFiniteError
-        As :func:`training_steps`. The model stays as it was after the last step, or with the best
-        epoch's weights if ``keep_best``.
+        As :func:`training_steps`, and where the validation loss is not finite. The model stays as
+        it was after the last step, or with the best epoch's weights if ``keep_best``.
     ValueError, TypeError
         If the arguments do not fit together, or a number in x or y is not finite. Padding behind
         lengths may hold anything.
@@ -116,6 +116,9 @@ def fit(
         for record in training_steps(model, x, y, **settings):
             if record.ends_epoch and validation is not None:
                 found = _evaluate(model, validation, transform, loss)
+                if not math.isfinite(found.loss):
+                    reason = f"the loss on the validation data is {found.loss}"
+                    raise NonFiniteError(record.step, None, reason)
                 record = record._replace(validation=found._replace(logits=None))
                 if keep_best:
                     best.see(found.loss)

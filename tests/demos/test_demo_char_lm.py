@@ -29,11 +29,10 @@ from parts.char_lm.cells import (
     page,
     terminal_view,
 )
-from parts.char_lm.model import CharLM, lanes, train_epoch
+from parts.char_lm.model import CharLM, lanes
 
 from npslstm import LSTMModel
 from npslstm.files.npz import CheckpointError, read_npz, write_npz
-from npslstm.optim import SGD
 
 DEMOS = Path(__file__).parents[2] / "demos"
 ODD_TEXT = "Is 1 < 2 && \"größer\"? </pre>\n\n<b>{{values}}</b> ☃ 😀\t\0 'end'\n"
@@ -111,15 +110,6 @@ def test_bits_per_character_carry_the_state_from_window_to_window(monkeypatch):
     for window in (7, 49, 1000):
         monkeypatch.setattr(char_lm_model, "WINDOW", window)
         assert lm.bits_per_character(ids) == pytest.approx(expected, rel=1e-5)
-
-
-def test_training_carries_the_state_from_window_to_window():
-    lm = make_model("abc")
-    x, y = lanes(np.random.default_rng(0).integers(0, 3, 4 * 30 + 1), 4)
-    whole, _ = lm.model.loss_and_grads(lm.inputs(x), y)
-    losses = list(train_epoch(lm, x, y, 10, SGD(0.0), lambda step: 0.0))
-    assert len(losses) == 3
-    assert np.mean(losses) == pytest.approx(float(whole), rel=1e-5)
 
 
 def test_lanes_are_parts_of_the_text_and_targets_what_comes_next():

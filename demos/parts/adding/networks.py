@@ -47,6 +47,8 @@ def set_chrono_biases(
 class RNNModel:
     """The plain RNN with a head that reads its last state: what LSTMModel is to LSTM."""
 
+    batch_first = False  # it reads x (T, N, 2)
+
     def __init__(self, hidden: int, rng: np.random.Generator) -> None:
         self.rnn = RNN(2, hidden, init="orthogonal", rng=rng)
         self.head = Linear(hidden, 1, rng=rng)
@@ -57,7 +59,7 @@ class RNNModel:
         _, h_n = self.rnn(x)
         return self.head(h_n[0]), h_n
 
-    def loss_and_grads(self, x: np.ndarray, y: np.ndarray, *, loss) -> tuple[float, dict]:
+    def loss_and_grads(self, x: np.ndarray, y: np.ndarray, *, loss, rng=None) -> tuple:
         """Return the loss and its gradient with respect to every parameter."""
         _, h_n, rnn_cache = self.rnn.forward(x)
         answer, head_cache = self.head.forward(h_n[0])

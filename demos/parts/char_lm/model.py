@@ -1,4 +1,4 @@
-"""CharLM: an ``LSTMModel`` with the alphabet that it reads and writes, and how it learns.
+"""CharLM: an ``LSTMModel`` with the alphabet that it reads and writes.
 
 Shapes: ids ``(T,)`` for one text or ``(T, N)`` for N of them side by side, logits ``(..., K)``,
 where K is the number of characters in the alphabet.
@@ -7,15 +7,13 @@ where K is the number of characters in the alphabet.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import numpy as np
 
 from npslstm import LSTMModel, cross_entropy
 from npslstm.files import open_npz, write_npz
-from npslstm.optim import Optimizer, Schedule, clip_grad_norm
 
-__all__ = ["CharLM", "lanes", "train_epoch"]
+__all__ = ["CharLM", "lanes"]
 
 WINDOW = 2000  # characters read at once where nothing is learnt
 
@@ -131,20 +129,3 @@ def lanes(ids: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
     length = (len(ids) - 1) // batch
     cut = [ids[shift : shift + batch * length].reshape(batch, length).T for shift in (0, 1)]
     return cut[0], cut[1]
-
-
-def train_epoch(
-    lm: CharLM, x: np.ndarray, y: np.ndarray, steps: int, optimizer: Optimizer, schedule: Schedule
-) -> Iterator[float]:
-    """Learn from the lanes, window after window; yield the loss of each, in nats per character."""
-    state = None
-    for start in range(0, len(x), steps):
-        window = slice(start, start + steps)
-        # The state is passed on, its gradient is not: this is where backpropagation is truncated.
-        logits, state, cache = lm.model.forward(lm.inputs(x[window]), state)
-        loss, dlogits = cross_entropy(logits, y[window])
-        _, _, grads = lm.model.backward(cache, dlogits)
-        grads, _ = clip_grad_norm(grads, max_norm=1.0)
-        optimizer.lr = schedule(optimizer.steps)
-        optimizer.step(lm.model.params, grads)
-        yield float(loss)

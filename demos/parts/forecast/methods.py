@@ -173,7 +173,7 @@ def train_lstm(
     unseen = origins_between(train, validation, horizon)
     truth = futures(values, unseen, horizon)
     steps = epochs * steps_per_epoch(len(origins), BATCH)
-    noise = np.random.default_rng([seed, 3])  # no stream of the parameters or of fit
+    noise = np.random.default_rng([seed, 3])  # no stream of the parameters or of training
 
     records = training_steps(
         model,
