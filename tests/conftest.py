@@ -35,6 +35,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--torchvision", action="store_true", help="likewise for torchvision and its tests"
     )
+    parser.addoption(
+        "--browser", action="store_true", help="likewise for a browser and the tests of the pages"
+    )
 
 
 def pytest_collection_modifyitems(config, items):
@@ -70,6 +73,21 @@ def torch(request):
         pytest.skip(str(error))
     torch.set_num_threads(1)  # the problems are tiny: several would only wait for one another
     return torch
+
+
+@pytest.fixture(scope="session")
+def browser(request, tmp_path_factory):
+    """A window of a real browser, or a skip that says why, or under --browser a failure."""
+    from browser import Browser, missing
+
+    reason = missing()
+    if reason and request.config.getoption("--browser"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    window = Browser(tmp_path_factory.mktemp("profile"))
+    yield window
+    window.close()
 
 
 @pytest.fixture(scope="session")

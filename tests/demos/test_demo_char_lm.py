@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import html.parser
-import json
 import math
 import re
-import shutil
-import subprocess
 import zlib
 from pathlib import Path
 
@@ -36,7 +33,6 @@ from npslstm.files.npz import CheckpointError, read_npz, write_npz
 
 DEMOS = Path(__file__).parents[2] / "demos"
 ODD_TEXT = "Is 1 < 2 && \"größer\"? </pre>\n\n<b>{{values}}</b> ☃ 😀\t\0 'end'\n"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 @pytest.fixture
@@ -283,34 +279,13 @@ def test_the_page_holds_the_text_and_the_values_unharmed():
     assert not re.search(r"https?:|\b(src|href)=|@import|url\(", page)  # whole in one file
 
 
-def in_browser(path, script):
-    """Open a page, run a script after its own, and return what that wrote into #log as JSON."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"no browser: looked for {', '.join(BROWSERS)}")
-    log = "<pre id=log></pre><script>document.getElementById('log').textContent = JSON.stringify("
-    path.write_text(
-        path.read_text("utf-8") + f"{log}(() => {{ {script} }})());</script>", encoding="utf-8"
-    )
-    profile = f"--user-data-dir={path.parent / 'profile'}"
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", profile]
-    done = subprocess.run(
-        [browser, *options, "--dump-dom", f"{path.as_uri()}#cell=4"],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-    if done.returncode:
-        pytest.skip(f"{browser} does not start: {done.stderr[-300:]}")
-    return json.loads(PageReader(done.stdout).texts["log"])
-
-
-def test_the_page_colours_the_text_by_the_chosen_cell_in_a_browser(tmp_path):
+@pytest.mark.browser
+def test_the_page_colours_the_text_by_the_chosen_cell_in_a_browser(tmp_path, browser):
     values, page = make_page(ODD_TEXT.replace("\0", ""))
     path = tmp_path / "page.html"
     path.write_text(page, encoding="utf-8")
-    seen = in_browser(
-        path,
+    browser.open(path, "#cell=4")
+    seen = browser.run(
         """
         const seen = [];
         const record = () => seen.push({
@@ -341,6 +316,7 @@ def test_the_page_colours_the_text_by_the_chosen_cell_in_a_browser(tmp_path):
         np.testing.assert_allclose(colours, 255 + (end - 255) * np.abs(v), atol=1.5)
     sign = "−" if values[2, 6] < 0 else "+"
     assert seen["readout"] == f"space: {sign}{abs(values[2, 6]):.2f} in cell 6"
+    assert browser.requests() == browser.complaints() == []
 
 
 # --- the whole demo ---

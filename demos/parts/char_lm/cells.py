@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import html
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ import numpy as np
 
 from npslstm.trace import trace
 from parts.char_lm.model import CharLM
+from parts.page.assemble import assemble
 
 __all__ = [
     "Finding",
@@ -147,8 +147,7 @@ def page(text: str, values: np.ndarray, findings: list[Finding], title: str, cel
         "cell": str(cell),
         "values": base64.b64encode(in_bytes.tobytes()).decode(),
     }
-    # In one pass, so that a text that looks like a placeholder stays a text.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], TEMPLATE.read_text("utf-8"))
+    return assemble(TEMPLATE.read_text("utf-8"), parts)
 
 
 def report(findings: list[Finding]) -> str:

@@ -1,0 +1,97 @@
+"""Make demos/live.html: an LSTM to take apart in the browser, forward and backward.
+
+    python demos/live.py --open
+    python demos/live.py --load model.npz --out mine.html
+
+Trains a small model on the digits that come with the package (a few seconds), and writes it into a
+page that is whole in one file: it works offline, from a double click. The page runs the model
+itself, by the equations of npslstm/gates.py, so one can draw a digit, hold a gate, nudge a pixel,
+and watch memory and gradient change.
+
+--load takes a model that LSTMModel.save wrote (28 inputs, 10 classes, one layer), or a page of this
+script, which is then made again with the same weights.
+"""
+
+from __future__ import annotations
+
+from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+from parts.live.builder import build, read_model
+
+from npslstm import LSTMModel
+from npslstm.datasets import MNIST, as_sequences, load_embedded
+from npslstm.optim import Adam
+from npslstm.training import Progress, fit, steps_per_epoch
+from npslstm.training.learning_rate import one_cycle
+
+PAGE = Path(__file__).with_name("live.html")
+LEARNING_RATE, BATCH = 8e-3, 64
+
+
+def train(data: MNIST, units: int, epochs: int, seed: int) -> LSTMModel:
+    """Return a model that has learnt to read digits row by row."""
+    model = LSTMModel(28, units, 10, batch_first=True, forget_bias=1.0, rng=seed)
+    steps = epochs * steps_per_epoch(len(data.train_images), BATCH)
+    fit(
+        model,
+        data.train_images,
+        data.train_labels,
+        optimizer=Adam(LEARNING_RATE),
+        epochs=epochs,
+        batch_size=BATCH,
+        schedule=one_cycle(LEARNING_RATE, steps),
+        max_norm=1.0,
+        transform=as_sequences,
+        verbose=True,
+        start=Progress(seed),
+    )
+    return model
+
+
+def load(path: Path) -> LSTMModel:
+    """Return the model of a file, or of a page."""
+    if path.suffix == ".html":
+        return read_model(path.read_text("utf-8"))
+    return LSTMModel.load(path)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train or load a model, and write the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--load",
+        metavar="MODEL",
+        type=Path,
+        help="use this model (.npz), or that of a page (.html)",
+    )
+    add("--units", metavar="H", type=int, default=64, help="units of the model (64)")
+    add("--epochs", metavar="E", type=int, default=12, help="passes over the 4,000 images (12)")
+    add("--seed", type=int, default=0, help="of the first weights and of the shuffles (0)")
+    add("--out", metavar="PATH", type=Path, default=PAGE, help="where to write the page")
+    add("--open", action="store_true", help="open it in the browser")
+    args = parser.parse_args(argv)
+    for name in ("units", "epochs"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name}: expected at least 1, given {getattr(args, name)}")
+    data = load_embedded()
+    try:
+        model = load(args.load) if args.load else train(data, args.units, args.epochs, args.seed)
+        page = build(model, data)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(page, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    print(f"wrote {args.out} ({args.out.stat().st_size / 1000:.0f} kB)")
+    if args.open:
+        webbrowser.open(args.out.resolve().as_uri())
+
+
+if __name__ == "__main__":
+    main()
