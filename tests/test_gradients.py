@@ -13,9 +13,10 @@ import pytest
 from cases import CellCase, LSTMCase, ModelCase
 from compare import assert_close, assert_same_bits, assert_small, norm, norms
 from directions import inner, jvp, random_like
-from hypothesis import given
 from hypothesis import strategies as st
-from strategies import every_kind
+from strategies import each_problem
+
+SMALL = st.integers(1, 2)
 
 
 def assert_each_array_equals_the_complex_step(problem):
@@ -30,10 +31,9 @@ def assert_each_array_equals_the_complex_step(problem):
         assert_small("each array = complex step", name, error, size, 1e-12, norms(u))
 
 
-@every_kind
-@given(data=st.data())
-def test_each_array_equals_the_complex_step(cases, data):
-    assert_each_array_equals_the_complex_step(data.draw(cases()).problem())
+@each_problem()
+def test_each_array_equals_the_complex_step(problem):
+    assert_each_array_equals_the_complex_step(problem)
 
 
 @pytest.mark.parametrize("case", [CellCase, LSTMCase, ModelCase])
@@ -55,13 +55,9 @@ def test_every_combination_of_options(layers, readout):
         assert_each_array_equals_the_complex_step(case.problem())
 
 
-@every_kind
-@given(data=st.data())
-def test_each_entry_equals_the_complex_step(cases, data):
+@each_problem(T=st.integers(0, 3), N=st.integers(0, 2) | st.none(), D=SMALL, H=SMALL, K=SMALL)
+def test_each_entry_equals_the_complex_step(problem):
     """One forward an entry, so the sizes are small."""
-    few, small = st.integers(0, 2), st.integers(1, 2)
-    case = data.draw(cases(T=st.integers(0, 3), N=few | st.none(), D=small, H=small, K=small))
-    problem = case.problem()
     expected = {n: np.zeros(a.shape) for n, a in problem.inputs.items()}
     for name, gradient in expected.items():
         for index in np.ndindex(gradient.shape):
@@ -72,11 +68,9 @@ def test_each_entry_equals_the_complex_step(cases, data):
     assert_close("each entry = complex step", got, expected, 1e-12, floor)
 
 
-@every_kind
-@given(data=st.data())
-def test_float32_follows_float64(cases, data):
+@each_problem(dtype="float32")
+def test_float32_follows_float64(problem):
     """Norm-wise to 1e-5, 80 roundings of float32, on the same numbers."""
-    problem = data.draw(cases(dtype="float32")).problem()
     double = astype(problem, np.float64)
     eps = float(np.finfo(np.float32).eps)
     outputs, cache = problem.forward()
@@ -85,11 +79,9 @@ def test_float32_follows_float64(cases, data):
     assert_close("float32 gradients", gradients, double.gradients(), 1e-5, floor, eps)
 
 
-@every_kind
-@given(data=st.data())
-def test_all_complex_arrays_give_the_real_numbers(cases, data):
+@each_problem()
+def test_all_complex_arrays_give_the_real_numbers(problem):
     """Complex parameters, inputs, states and upstream gradients, all with imaginary part 0."""
-    problem = data.draw(cases()).problem()
     twin = astype(problem, np.complex128)
     (real, cache), (got, twin_cache) = problem.forward(), twin.forward()
     # NumPy's real and complex tanh and products each round in their own way.
@@ -109,10 +101,8 @@ def astype(problem, dtype):
     )
 
 
-@every_kind
-@given(data=st.data())
-def test_gradients_have_the_names_shapes_and_dtypes_of_their_inputs(cases, data):
-    problem = data.draw(cases(dtype=st.sampled_from(["float32", "float64"]))).problem()
+@each_problem(dtype=st.sampled_from(["float32", "float64"]))
+def test_gradients_have_the_names_shapes_and_dtypes_of_their_inputs(problem):
     outputs, cache = problem.forward()
     gradients = problem.backward(cache)
     assert list(gradients) == list(problem.inputs)
@@ -123,11 +113,9 @@ def test_gradients_have_the_names_shapes_and_dtypes_of_their_inputs(cases, data)
             assert array.flags.writeable, name
 
 
-@every_kind
-@given(data=st.data())
-def test_one_complex_upstream_gradient_makes_the_gradients_complex(cases, data):
+@each_problem()
+def test_one_complex_upstream_gradient_makes_the_gradients_complex(problem):
     """As for a real net below a complex one; by linearity the parts are two real gradients."""
-    problem = data.draw(cases()).problem()
     _, cache = problem.forward()
     u, v = problem.upstream, random_like(problem.upstream, seed=3)
     zeros = {n: np.zeros_like(w) for n, w in u.items()}
@@ -139,10 +127,8 @@ def test_one_complex_upstream_gradient_makes_the_gradients_complex(cases, data):
         assert_close("complex upstream", got, expected, 1e-13, norms(u) + norms(v))
 
 
-@every_kind
-@given(data=st.data())
-def test_an_absent_upstream_gradient_is_zero(cases, data):
-    problem = data.draw(cases()).problem()
+@each_problem()
+def test_an_absent_upstream_gradient_is_zero(problem):
     _, cache = problem.forward()
     nothing = dict.fromkeys(problem.upstream)
     zeros = {n: np.zeros_like(u) for n, u in problem.upstream.items()}
@@ -151,9 +137,7 @@ def test_an_absent_upstream_gradient_is_zero(cases, data):
         assert_same_bits(alone, problem.change(upstream=zeros | {name: u}).backward(cache))
 
 
-@every_kind
-@given(data=st.data())
-def test_backward_twice_gives_the_same_bits(cases, data):
-    problem = data.draw(cases()).problem()
+@each_problem()
+def test_backward_twice_gives_the_same_bits(problem):
     _, cache = problem.forward()
     assert_same_bits(problem.backward(cache), problem.backward(cache))

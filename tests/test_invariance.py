@@ -12,7 +12,7 @@ from compare import assert_close, assert_same_bits, assert_same_solution, norms
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import STATE, STATE_N, take
-from strategies import every_kind, lstm_cases
+from strategies import each_problem, every_kind, lstm_cases
 
 SOME = st.integers(1, 4)
 
@@ -37,11 +37,9 @@ def test_chunks_with_the_state_carried_equal_the_whole(case, data):
     assert_same_solution("chunked", problem, (outputs, gradients), problem.solve())
 
 
-@every_kind
-@given(data=st.data())
-def test_a_batch_is_its_rows(cases, data):
+@each_problem(N=SOME)
+def test_a_batch_is_its_rows(problem):
     """Each row alone gives its own results, and the weight gradients are summed over rows."""
-    problem = data.draw(cases(N=SOME)).problem()
     outputs, gradients = problem.solve()
     total = {n: np.zeros_like(p) for n, p in problem.params.items()}
     for row in range(problem.inputs["x"].shape[problem.batch["x"]]):

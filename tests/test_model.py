@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -122,31 +121,4 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
     assert "params['head.bias']: expected shape (5,), given (4,)" in str(refused.value)
     write_npz(path, model.params)
     with pytest.raises(CheckpointError, match="not a model of npslstm: 'config'"):
-        LSTMModel.load(path)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"hidden_size": 10**6},
-        {"input_size": 10**9},
-        {"num_layers": 10**6},
-        {"hidden_size": "4"},
-        {"readout": "first"},
-        {"unknown": 1},
-    ],
-)
-def test_a_configuration_that_the_arrays_do_not_bear_out_is_refused(tmp_path, change):
-    """The checksum is right: it is the contents that lie, and memory is not asked for by a lie."""
-    model, path = LSTMModel(2, 3, 4, rng=0), tmp_path / "model.npz"
-    write_npz(path, {"config": np.array(json.dumps(model.config | change)), **model.params})
-    with pytest.raises(CheckpointError, match=re.escape(str(path))):
-        LSTMModel.load(path)
-
-
-@pytest.mark.parametrize("config", ["[" * 100_000, "7", "{}", "nonsense"])
-def test_a_configuration_that_is_none_is_refused(tmp_path, config):
-    path = tmp_path / "model.npz"
-    write_npz(path, {"config": np.array(config), **LSTMModel(2, 3, 4, rng=0).params})
-    with pytest.raises(CheckpointError, match=re.escape(str(path))):
         LSTMModel.load(path)

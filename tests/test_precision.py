@@ -16,7 +16,7 @@ from directions import inner, jvp, random_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import textbook_outputs
-from strategies import every_kind, lstm_cases
+from strategies import each_problem, lstm_cases
 
 STEP = mpmath.mpf("1e-60")  # its square is beyond 50 digits
 TINY = {"T": st.integers(1, 3), "D": st.integers(1, 2), "H": st.integers(1, 2)}
@@ -53,12 +53,10 @@ def exact_errors(problem, gradients, directions):
     return errors
 
 
-@every_kind
 @few_examples
-@given(data=st.data())
-def test_tiny_nets_are_right_to_1e_14(cases, data):
+@each_problem(**TINY)
+def test_tiny_nets_are_right_to_1e_14(problem):
     """45 roundings, norm-wise, forward and backward."""
-    problem = data.draw(cases(**TINY)).problem()
     outputs, gradients = problem.solve()
     exact = {n: a.astype(float) for n, a in exact_outputs(problem).items()}
     assert_close("outputs = 50 digits", outputs, exact, 1e-14, 1.0)

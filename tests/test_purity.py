@@ -11,7 +11,7 @@ from compare import assert_same_bits, assert_same_solution
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import LAYOUTS
-from strategies import every_kind
+from strategies import each_problem, every_kind
 
 from npslstm import LSTM, LSTMCell, LSTMModel
 
@@ -31,10 +31,8 @@ def snapshot(*things):
     return [(a.dtype, a.shape, a.strides, a.tobytes()) for a in arrays_in(things)]
 
 
-@every_kind
-@given(data=st.data())
-def test_no_argument_and_no_cache_is_written_to(cases, data):
-    problem = data.draw(cases(dtype=st.sampled_from(["float32", "float64"]))).problem()
+@each_problem(dtype=st.sampled_from(["float32", "float64"]))
+def test_no_argument_and_no_cache_is_written_to(problem):
     arguments = problem.inputs, problem.upstream, problem.options
     before = snapshot(*arguments)
     outputs, cache = problem.forward()
@@ -45,11 +43,9 @@ def test_no_argument_and_no_cache_is_written_to(cases, data):
     assert snapshot(*arguments, outputs, cache) == before
 
 
-@every_kind
-@given(data=st.data())
-def test_what_callers_do_to_their_arrays_afterwards_does_not_matter(cases, data):
+@each_problem(N=st.none() | st.integers(1, 3))
+def test_what_callers_do_to_their_arrays_afterwards_does_not_matter(expected):
     """All that a call takes, but for the parameters, and all that it returns is the caller's."""
-    expected = data.draw(cases(N=st.none() | st.integers(1, 3)), "case").problem()
     problem = copy.deepcopy(expected)
     outputs, cache = problem.forward()
     arguments = {n: problem.inputs[n] for n in ("x", "h_0", "c_0")}

@@ -10,25 +10,19 @@ import cmath
 
 import numpy as np
 from compare import assert_close
-from hypothesis import given
-from hypothesis import strategies as st
 from reference import textbook_outputs
-from strategies import every_kind
+from strategies import each_problem
 
 
-@every_kind
-@given(data=st.data())
-def test_forward_equals_the_textbook(cases, data):
-    problem = data.draw(cases()).problem()
+@each_problem()
+def test_forward_equals_the_textbook(problem):
     expected = textbook_outputs(problem)
     assert_close("forward = textbook", problem.outputs(), expected, 1e-13, 1.0)
 
 
-@every_kind
-@given(data=st.data())
-def test_forward_equals_the_textbook_on_complex_numbers(cases, data):
+@each_problem()
+def test_forward_equals_the_textbook_on_complex_numbers(problem):
     """Not with a tiny imaginary part but within the disc where tanh and σ have no pole near."""
-    problem = data.draw(cases()).problem()
     rng = np.random.default_rng(4)
     phases = {n: np.exp(0.3j * rng.uniform(-1, 1, a.shape)) for n, a in problem.inputs.items()}
     problem = problem.change({n: a * phases[n] for n, a in problem.inputs.items()})
@@ -36,10 +30,8 @@ def test_forward_equals_the_textbook_on_complex_numbers(cases, data):
     assert_close("complex forward = textbook", problem.outputs(), expected, 1e-12, 1.0)
 
 
-@every_kind
-@given(data=st.data())
-def test_inference_gives_the_bits_of_forward(cases, data):
-    problem = data.draw(cases(dropout=False, checkpoint_every=None)).problem()
+@each_problem(dropout=False, checkpoint_every=None)
+def test_inference_gives_the_bits_of_forward(problem):
     outputs, inferred = problem.outputs(), problem.infer()
     for name, array in inferred.items():
         np.testing.assert_array_equal(array, outputs[name], name, strict=True)

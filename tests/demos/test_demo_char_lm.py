@@ -170,10 +170,6 @@ def test_a_file_that_is_no_character_model_is_refused(tmp_path):
     write_npz(path, arrays | {"alphabet": arrays["alphabet"][:2]})
     with pytest.raises(CheckpointError, match="expected input and output size 2"):
         CharLM.load(path)
-    for impossible in (-1, 2**60):
-        write_npz(path, arrays | {"alphabet": np.array([97, 98, impossible])})
-        with pytest.raises(CheckpointError, match="not a model"):
-            CharLM.load(path)
 
 
 def test_an_unknown_character_is_named():

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
-from demo_runs import ROOT, TIMEOUT, command, environment
+from demo_runs import ROOT, command, run
 
 VARIABLES = (
     "OPENBLAS_NUM_THREADS",
@@ -33,19 +31,17 @@ print(json.dumps({"choice": threads.CHOICE, "environment": dict(os.environ), "po
 """
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
 def python(*arguments, **chosen):
     """Run Python with exactly these of the variables set, and return what it prints."""
-    cleared = {name: value for name, value in environment().items() if name not in VARIABLES}
-    path = os.pathsep.join([str(ROOT / "demos"), cleared["PYTHONPATH"]])
-    completed = subprocess.run(
-        arguments,
-        env=cleared | {"PYTHONPATH": path} | chosen,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=True,
-    )
-    return completed.stdout
+    done = run(arguments, first_path=str(ROOT / "demos"), **chosen)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def report(**chosen):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from cases import CellCase, LSTMCase, ModelCase
+from hypothesis import given
 from hypothesis import strategies as st
 
 CELL = {
@@ -57,3 +58,17 @@ def build(case, fields, changed):
 every_kind = pytest.mark.parametrize(
     "cases", [cell_cases, lstm_cases, model_cases], ids=["cell", "lstm", "model"]
 )
+
+
+def each_problem(**changed):
+    """Call a test with a problem of each kind; a value or strategy in ``changed`` wins."""
+
+    def decorate(test):
+        def drawn(cases, data):
+            test(data.draw(cases(**changed), "case").problem())
+
+        for name in ("__name__", "__doc__", "__module__"):  # not __wrapped__: pytest would see it
+            setattr(drawn, name, getattr(test, name))
+        return every_kind(given(data=st.data())(drawn))
+
+    return decorate
