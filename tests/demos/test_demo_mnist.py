@@ -92,39 +92,64 @@ def test_without_tqdm_a_terminal_gets_lines(demo, monkeypatch, capsys):
 # What its options do
 
 
+def shape(name):
+    return lambda checkpoint: checkpoint.params[f"lstm.{name}"].shape
+
+
+def dtypes(checkpoint):
+    return {str(param.dtype) for param in checkpoint.params.values()}
+
+
+def moments(checkpoint):
+    return {name.split(".")[0] for name in checkpoint.optimizer_state} - {"steps", "lr", "settings"}
+
+
+def rate(checkpoint):
+    """After the second of 15 steps, the third's."""
+    return checkpoint.optimizer_state["lr"]
+
+
 @pytest.mark.parametrize(
-    ("options", "said", "shapes"),
+    ("options", "said", "look", "expected"),
     [
-        ("--view rows", "rows, 28 steps of 28", {"weight_ih_l0": (20, 28)}),
-        ("--view pixels", "pixels, 784 steps of 1", {"weight_ih_l0": (20, 1)}),
-        ("--view permuted", "permuted, 784 steps of 1", {"weight_ih_l0": (20, 1)}),
-        ("--view flat", "flat, 1 steps of 784", {"weight_ih_l0": (20, 784)}),
-        ("--hidden 3", "1 × 3 units", {"weight_hh_l0": (12, 3)}),
-        ("--layers 2", "2 × 5 units", {"weight_ih_l1": (20, 5)}),
-        ("--bidirectional", "both directions", {"weight_ih_l0_reverse": (20, 28)}),
+        ("--view rows", "rows, 28 steps of 28", shape("weight_ih_l0"), (20, 28)),
+        ("--view pixels", "pixels, 784 steps of 1", shape("weight_ih_l0"), (20, 1)),
+        ("--view permuted", "permuted, 784 steps of 1", shape("weight_ih_l0"), (20, 1)),
+        ("--view flat", "flat, 1 steps of 784", shape("weight_ih_l0"), (20, 784)),
+        ("--hidden 3", "1 × 3 units", shape("weight_hh_l0"), (12, 3)),
+        ("--layers 2", "2 × 5 units", shape("weight_ih_l1"), (20, 5)),
+        ("--bidirectional", "both directions", shape("weight_ih_l0_reverse"), (20, 28)),
+        ("--layers 2 --dropout 0.5", "dropout 0.5", shape("weight_ih_l1"), (20, 5)),
+        ("--dtype float32", "Dtype:      float32;", dtypes, {"float32"}),
+        ("--dtype float64", "Dtype:      float64;", dtypes, {"float64"}),
+        ("--optimizer sgd", "Optimiser:  sgd, ", moments, set()),
+        ("--optimizer adam", "Optimiser:  adam, ", moments, {"m", "v"}),
+        ("--optimizer adamw", "Optimiser:  adamw, ", moments, {"m", "v"}),
+        ("--schedule constant --lr 0.25 --epochs 3", "constant schedule up to lr 0.25", rate, 0.25),
+        ("--schedule cosine --epochs 3", "cosine schedule", rate, cosine(0.005, 15)(1)),
+        ("--schedule one-cycle --epochs 3", "one-cycle schedule", rate, one_cycle(0.005, 15)(1)),
     ],
 )
-def test_options_of_the_model(train, options, said, shapes):
+def test_an_option_is_said_and_done(train, options, said, look, expected):
     printed, checkpoint = train(options)
     assert said in printed
-    for name, shape in shapes.items():
-        assert checkpoint.params[f"lstm.{name}"].shape == shape
+    assert look(checkpoint) == expected
     count = sum(param.size for param in checkpoint.params.values())
     assert f"head: {count:,} parameters" in printed
 
 
-def test_the_permutation_matters(train):
-    plain, permuted = (
-        train(f"--view {view}")[1].params["lstm.weight_ih_l0"] for view in ("pixels", "permuted")
-    )
-    assert not np.array_equal(plain, permuted)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype(train, dtype):
-    printed, checkpoint = train(f"--dtype {dtype}")
-    assert f"Dtype:      {dtype};" in printed
-    assert {str(param.dtype) for param in checkpoint.params.values()} == {dtype}
+@pytest.mark.parametrize(
+    ("options", "others"),
+    [
+        ("--view pixels", "--view permuted"),
+        ("--layers 2", "--layers 2 --dropout 0.5"),
+        ("--optimizer adam", "--optimizer adamw"),
+    ],
+)
+def test_an_option_shows_in_the_weights(train, options, others):
+    one, other = (train(f"--lr 1 {given}")[1].params for given in (options, others))
+    assert not np.allclose(one["lstm.weight_ih_l0"], other["lstm.weight_ih_l0"])
+    assert not np.allclose(one["head.weight"], other["head.weight"])
 
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
@@ -143,36 +168,6 @@ def test_a_seed_decides_the_order_of_the_images(train):
     assert not np.allclose(*moves)
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "moments"), [("sgd", set()), ("adam", {"m", "v"}), ("adamw", {"m", "v"})]
-)
-def test_optimizer(train, optimizer, moments):
-    printed, checkpoint = train(f"--optimizer {optimizer}")
-    assert f"Optimiser:  {optimizer}, " in printed
-    named = {name.split(".")[0] for name in checkpoint.optimizer_state}
-    named -= {"steps", "lr", "settings"}
-    assert named == moments
-
-
-def test_adamw_decays_the_weights(train):
-    plain, decayed = (train(f"--lr 1 --optimizer {o}")[1].params for o in ("adam", "adamw"))
-    assert not np.allclose(plain["head.weight"], decayed["head.weight"])
-
-
-@pytest.mark.parametrize(
-    ("name", "rate"),
-    [
-        ("constant", lambda lr, steps: lr),
-        ("cosine", lambda lr, steps: cosine(lr, steps)(1)),
-        ("one-cycle", lambda lr, steps: one_cycle(lr, steps)(1)),
-    ],
-)
-def test_schedule_and_learning_rate(train, name, rate):
-    printed, checkpoint = train(f"--schedule {name} --lr 0.25 --epochs 3")
-    assert f"{name} schedule up to lr 0.25" in printed
-    assert checkpoint.optimizer_state["lr"] == rate(0.25, 3 * 5)
-
-
 @pytest.mark.parametrize(("clip", "said"), [("1e-4", "clipped at 0.0001"), ("0", "not clipped")])
 def test_clip(train, clip, said):
     """One step of gradient descent with lr 1 is as long as the gradient."""
@@ -184,15 +179,6 @@ def test_clip(train, clip, said):
     norm = float(re.search(r"gradient <= (\S+)", printed)[1])
     assert norm > 0.01
     assert moved == pytest.approx(float(clip) or norm, rel=0.02)
-
-
-def test_dropout(train):
-    printed, dropped = train("--layers 2 --dropout 0.5")
-    assert "dropout 0.5" in printed
-    _, plain = train("--layers 2")
-    assert not np.array_equal(
-        plain.params["lstm.weight_ih_l1"], dropped.params["lstm.weight_ih_l1"]
-    )
 
 
 def test_epochs_batches_and_steps(train):
