@@ -1,13 +1,16 @@
-"""How fast the NumPy LSTM is: against torch.nn.LSTM, and against what NumPy itself can do.
+"""How fast the NumPy LSTM is: beside torch.nn.LSTM, onnxruntime and its own matrix products.
 
-    python demos/benchmark.py                          everything, some 15 minutes
+    python demos/benchmark.py                          everything, some 30 minutes
     python demos/benchmark.py --only step --dtype float32
+    python demos/benchmark.py --against PATH           this npslstm / the one in the folder PATH
     python demos/benchmark.py --only job --data ROOT --reach 97
     python demos/benchmark.py --plot demos/pictures/benchmark.png
 
-Every side runs in a process of its own, in turns (``benchmark_workers.py`` says why), and a ratio
-is the median over the turns; below 1, NumPy is faster. Without PyTorch, NumPy is measured alone.
-Before anything is timed, all sides must agree on every output and gradient.
+A ratio below 1 says that npslstm is faster. All sides run on the same core, each in a process of
+its own, in turns of some 12 ms; a ratio is the median over rounds (parts/benchmark/workers.py says
+why). The column "/ itself" is the same code in two processes: how far its mean is from 1 says how
+small a difference can be seen. "floor" is the step's bare matrix products. Before anything is timed
+all sides must agree on every output and gradient. Sides that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -15,91 +18,59 @@ from __future__ import annotations
 from parts import threads  # noqa: F401  isort: skip, before NumPy
 
 import argparse
-import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from parts.benchmark import picture as benchmark_picture
-from parts.benchmark.check import check
+from parts.benchmark import extras, picture, sides
 from parts.benchmark.job import Job, train
-from parts.benchmark.memory import memory
-from parts.benchmark.report import print_machine
-from parts.benchmark.sections import inference, scaling, step, two_cores
-from parts.benchmark.sides import Case
-from parts.benchmark.workers import Crew, Turns
-from parts.plotting import have_matplotlib, save
+from parts.benchmark.report import Timing, print_machine, print_ratios, print_sizes
+from parts.benchmark.sides import HAVE_ONNX, HAVE_TORCH, OURS, SIZES, THEIRS, Case
+from parts.benchmark.workers import Side, Turns, timed
+from parts.plotting import have_matplotlib, progress, save
 
-PARTS = "step", "inference", "memory", "check", "scaling", "cores", "job"
+from npslstm.datasets import DataError, load_mnist
+
+SPEED = {"step": "Training step", "inference": "Inference"}
+PARTS = (*SPEED, "memory", "check", "cores", "job")
 DTYPES = "float32", "float64"
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
 class Settings(NamedTuple):
-    """What to measure, and how long."""
+    """What to measure."""
 
     sizes: list[Case]
     core_sizes: list[Case]
-    growing: dict[str, list[Case]]  # by the letter that grows
-    checkpointing: list[tuple[Case, int]]  # and checkpoint_every
-    checks: list[Case]
+    long: list[Case]  # with and without checkpoints
+    check: Case
     job: Job
     epochs: int  # of the job that are timed
-    turns: Turns
 
 
-def grow(case: Case, field: str, values: Iterable[int]) -> list[Case]:
-    """Return the case with each of the values."""
-    return [case._replace(**{field: value}) for value in values]
-
-
-ROWS = Case(28, 64, 28, 128, 1)  # row-MNIST
-PIXELS = Case(784, 64, 1, 128, 1)
-WIDE = Case(28, 128, 28, 256, 1)
+PIXELS = SIZES["pixel MNIST"]
 USUAL = Settings(
-    sizes=[
-        ROWS,
-        Case(28, 128, 28, 128, 1),
-        WIDE,
-        Case(28, 64, 28, 128, 2),
-        Case(64, 32, 256, 512, 1),
-        Case(50, 1, 16, 32, 1),
-        Case(100, 16, 64, 64, 1),
-        PIXELS,
-    ],
-    core_sizes=[ROWS, WIDE, PIXELS],
-    growing={
-        "T": grow(ROWS, "steps", [28, 112, 448, 784, 1568, 3136]),
-        "N": grow(ROWS, "batch", [1, 4, 16, 64, 256, 1024]),
-        "H": grow(ROWS, "hidden", [16, 32, 64, 128, 256, 512, 1024]),
-    },
-    checkpointing=[(PIXELS._replace(steps=steps), math.isqrt(steps)) for steps in (196, 784, 3136)],
-    checks=[PIXELS._replace(dtype="float64")],
+    sizes=list(SIZES.values()),
+    core_sizes=[SIZES["row MNIST, batch 64"], SIZES["row MNIST, 256 units"], PIXELS],
+    long=[PIXELS._replace(steps=steps) for steps in (196, 784, 3136)],
+    check=PIXELS._replace(dtype="float64"),
     job=Job.of(None),
     epochs=5,
-    turns=Turns(rounds=15, seconds=0.05),
 )
 TINY = Case(6, 4, 3, 5, 1)
 QUICK = Settings(
     sizes=[TINY, Case(5, 1, 2, 3, 2)],
     core_sizes=[TINY],
-    growing={
-        "T": grow(TINY, "steps", [6, 12]),
-        "N": grow(TINY, "batch", [1, 2]),
-        "H": grow(TINY, "hidden", [2, 4]),
-    },
-    checkpointing=[(Case(600, 4, 1, 5, 1), 100)],
-    checks=[TINY._replace(dtype="float64")],
+    long=[Case(600, 4, 1, 5, 1)],
+    check=TINY._replace(dtype="float64"),
     job=Job(None, epochs=2, batch_size=64, hidden=4, examples=128),
     epochs=2,
-    turns=Turns(rounds=2, seconds=0.0),
 )
-REST = 0.1  # seconds before a turn where sides have two threads, which spin for a while
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line, and refuse what could only fail later."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -107,77 +78,139 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--only",
         nargs="+",
         choices=PARTS,
-        default=PARTS,
         metavar="PART",
         help=f"measure only these of {', '.join(PARTS)}",
     )
     parser.add_argument(
-        "--sizes", nargs="+", type=size, metavar="T,N,D,H,layers", help="in place of the eight"
+        "--against",
+        type=package_folder,
+        metavar="PATH",
+        help="time this npslstm against the one in this folder, such as a worktree of an older "
+        "commit, in place of all others; parts step and inference",
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", type=size, metavar="T,N,D,H,L", help="in place of the eight"
     )
     parser.add_argument(
         "--dtype", nargs="+", choices=DTYPES, default=DTYPES, help="where both are measured"
     )
-    parser.add_argument("--repeats", type=int, metavar="N", help=f"turns ({USUAL.turns.rounds})")
+    parser.add_argument(
+        "--rounds", type=positive, metavar="N", help="of turns after each of three starts (8 to 50)"
+    )
     parser.add_argument("--data", metavar="ROOT", help="the job: the full MNIST in ROOT/MNIST/raw/")
     parser.add_argument(
         "--reach",
-        type=float,
+        type=percent,
         metavar="PERCENT",
         help="the job: train until so many test images are right, however long it takes",
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to try the script")
-    parser.add_argument(
-        "--plot", metavar="PATH", type=Path, help="save a picture of what was found"
-    )
+    parser.add_argument("--plot", metavar="PATH", type=Path, help="save a picture of the ratios")
     args = parser.parse_args(argv)
-    if args.repeats is not None and args.repeats < 1:
-        parser.error("--repeats: expected at least 1")
-    if args.plot and not set(args.only) & set(benchmark_picture.DRAWN):
-        parser.error(f"--plot draws {', '.join(benchmark_picture.DRAWN)}, and --only leaves none")
+    possible = tuple(SPEED) if args.against else PARTS
+    args.only = args.only or possible
+    for name in ("data", "reach"):
+        if getattr(args, name) is not None and "job" not in args.only:
+            parser.error(f"--{name} is for the part job, which is not measured")
+    if args.data is not None:
+        try:
+            load_mnist(args.data)
+        except (DataError, OSError) as error:
+            parser.error(f"--data: {error}")
+    if set(args.only) - set(possible):
+        parser.error(f"--against measures {' and '.join(possible)}, given --only {args.only[0]}")
+    if args.plot and not set(args.only) & set(SPEED):
+        parser.error(f"--plot draws {' and '.join(SPEED)}, and --only leaves neither")
+    if args.plot and (args.plot.suffix.lower() not in picture.ENDINGS or args.plot.is_dir()):
+        parser.error(f"--plot: expected a file ending in {', '.join(picture.ENDINGS)}")
     return args
 
 
 def size(text: str) -> Case:
     """Read a size from the command line."""
-    numbers = [int(number) for number in text.split(",")]
-    if len(numbers) != 5 or min(numbers) < 1:
+    numbers = text.split(",")
+    if len(numbers) != 5 or not all(number.isdecimal() and int(number) for number in numbers):
         raise argparse.ArgumentTypeError(f"expected five positive numbers, given {text!r}")
-    return Case(*numbers)
+    return Case(*map(int, numbers))
 
 
-def settle(args: argparse.Namespace) -> Settings:
-    """Return the settings that the options ask for."""
-    settings = QUICK if args.quick else USUAL
-    if args.sizes:
-        settings = settings._replace(sizes=args.sizes, core_sizes=args.sizes)
-    if args.repeats:
-        settings = settings._replace(turns=settings.turns._replace(rounds=args.repeats))
-    if args.data:
-        settings = settings._replace(job=Job.of(args.data), epochs=3)
-    return settings
+def positive(text: str) -> int:
+    """Read a number from the command line."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a positive number, given {text!r}")
+    return int(text)
+
+
+def percent(text: str) -> float:
+    """Read an accuracy from the command line."""
+    value = float(text)
+    if not 0 < value < 100:
+        raise argparse.ArgumentTypeError(f"expected more than 0 and less than 100, given {text}")
+    return value
+
+
+def package_folder(text: str) -> Path:
+    """Read the place of another npslstm from the command line."""
+    if not Path(text, "npslstm", "__init__.py").is_file():
+        raise argparse.ArgumentTypeError(f"expected a folder that holds npslstm/, given {text!r}")
+    return Path(text).resolve()
+
+
+def beside(case: Case, task: str) -> dict[str, Side]:
+    """Return our LSTM, everything that it can be held against, and itself again."""
+    found = {OURS: Side(sides.ours)}
+    if HAVE_TORCH:
+        found[THEIRS] = Side(sides.nn_lstm)
+    if HAVE_ONNX and (task, case.dtype) == ("inference", "float32"):
+        found["onnxruntime"] = Side(sides.onnx)
+    return found | {"floor": Side(sides.floor), "itself": Side(sides.ours)}
+
+
+def speed(
+    task: str, cases: Sequence[Case], turns: Turns, at_hand: Callable[[Case, str], dict[str, Side]]
+) -> list[Timing]:
+    """Time a task of the first of the sides that are at hand for each case against the others."""
+
+    def timings(dtype: str) -> Iterator[Timing]:
+        for case in progress([c for c in cases if c.dtype == dtype], task):
+            given = at_hand(case, task)
+            yield Timing(case, next(iter(given)), timed(case, given, task, turns))
+
+    dtypes = dict.fromkeys(case.dtype for case in cases)
+    return [t for d in dtypes for t in print_ratios(f"{SPEED[task]}, {d}", timings(d))]
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse(argv)
-    settings = settle(args)
-    turns = settings.turns
+    settings = QUICK if args.quick else USUAL
+    if args.sizes:
+        settings = settings._replace(sizes=args.sizes, core_sizes=args.sizes)
+    if args.data:
+        settings = settings._replace(job=Job.of(args.data), epochs=3)
+    drawing = args.plot and have_matplotlib()
+    turns = Turns(rounds=args.rounds)
+    if args.quick:
+        turns = Turns(starts=1, rounds=args.rounds or 2, seconds=0.0)
     cases = [case._replace(dtype=dtype) for dtype in args.dtype for case in settings.sizes]
-    rested = turns._replace(pause=0 if args.quick else REST)
+    new, old = Side(sides.ours), Side(sides.ours, package=args.against)
+    pair = {"new": new, "old": old, "itself": new}
+    at_hand = (lambda case, task: pair) if args.against else beside
     print_machine()
-    with Crew() as crew:
-        parts = {
-            "step": lambda: step(crew, cases, turns),
-            "inference": lambda: inference(crew, cases, turns),
-            "memory": lambda: memory(crew, cases, settings.checkpointing, turns),
-            "check": lambda: check(crew, settings.checks),
-            "scaling": lambda: scaling(crew, settings.growing, turns),
-            "cores": lambda: two_cores(crew, settings.core_sizes, rested),
-            "job": lambda: train(crew, settings.job, settings.epochs, args.reach),
-        }
-        found = {name: parts[name]() for name in PARTS if name in args.only}
-    if args.plot and have_matplotlib():
-        save(benchmark_picture.draw(found), args.plot)
+    print_sizes(settings.sizes)
+    parts = {
+        "memory": lambda: extras.memory(cases, settings.long, turns),
+        "check": lambda: extras.check(settings.check),
+        "cores": lambda: extras.two_cores(settings.core_sizes, turns),
+        "job": lambda: train(settings.job, settings.epochs, args.reach),
+    }
+    found = {}
+    for name in PARTS:
+        if name in args.only:
+            run = parts.get(name, lambda: speed(name, cases, turns, at_hand))  # noqa: B023
+            found[name] = run()
+    if drawing:
+        save(picture.draw({name: found[name] for name in SPEED if name in found}), args.plot)
 
 
 if __name__ == "__main__":

@@ -6,88 +6,79 @@ import importlib.util
 import math
 import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from demo_runs import ROOT, command, run
+from parts.benchmark import extras, sides, workers
+from parts.benchmark.report import Timing
+from parts.benchmark.sides import SIZES, Case
+from parts.benchmark.workers import Side, Turns, Worker
 
-from npslstm.kernel.schedule import plan_cuts
 from npslstm.mistakes import mistake
 
-ROOT = Path(__file__).parents[2]
-TORCH = importlib.util.find_spec("torch") is not None
+INSTALLED = {name for name in ("torch", "matplotlib") if importlib.util.find_spec(name)}
+SMALL = Case(9, 5, 3, 4, 2, "float64")
 
 
-@pytest.fixture
-def demos(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "demos")
-
-
-def run(*arguments):
-    """Run the script as a reader does, from the repository's root."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "demos/benchmark.py", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
+def run_quick(*options):
+    """Run the script as a reader does, with tiny sizes."""
+    done = run(
+        command("benchmark.py", "--quick", *options),
+        PYTHONIOENCODING="utf-8",
+        PYTHONWARNINGS="error",  # in its processes, too
     )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     """The short form of everything, run once: what it printed, and its picture."""
     picture = tmp_path_factory.mktemp("benchmark") / "benchmark.png"
-    plot = ["--plot", str(picture)] if importlib.util.find_spec("matplotlib") else []
-    done = run("--quick", *plot)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout, picture
+    return run_quick(*["--plot", str(picture)] * ("matplotlib" in INSTALLED)), picture
 
 
 def tables(text):
     """Read the tables back: a list of rows, as dicts by column, for each title."""
     found = {}
-    for block in text.split("\n\n")[1:]:
+    for block in text.split("\n\n")[2:]:
         title, header, *lines = block.splitlines()
-        names = re.split(r"\s{2,}", header)
+        names = ["", *re.split(r"\s{2,}", header.strip())]
         rows = [re.split(r"\s{2,}", line) for line in lines if re.search(r"\s{2,}", line)]
-        assert rows
         assert all(len(row) == len(names) for row in rows), title
         found[title] = [dict(zip(names, row, strict=True)) for row in rows]
     return found
 
 
-def test_every_part_prints_a_table_of_positive_numbers(quick):
-    found = tables(quick[0])
-    parts = "Training step, float32", "Training step, float64", "Inference, float32"
-    parts += "Inference, float64", "Memory kept", "checkpoint_every", "Training step as T grows"
-    parts += "Training step as N grows", "Training step as H grows", "The whole job"
-    for part in parts:
-        assert any(title.startswith(part) for title in found), part
-    ratios = [
-        float(value)
-        for rows in found.values()
-        for row in rows
-        for name, value in row.items()
-        if name.startswith("/")
-    ]
-    assert all(ratio > 0 and math.isfinite(ratio) for ratio in ratios)
-    first = next(rows for title, rows in found.items() if title.startswith("Training step, f"))
-    assert [row["T,N,D,H,layers"] for row in first] == ["6,4,3,5,1", "5,1,2,3,2"]
-    others = {"/ floor", "/ blocked floor"}
-    others |= {"/ nn.LSTM", "/ torch cell", "/ by gate"} if TORCH else set()
-    assert {name for name in first[0] if name.startswith("/")} == others
+def table(text, beginning):
+    return next(rows for title, rows in tables(text).items() if title.startswith(beginning))
+
+
+@pytest.mark.parametrize("task", ["Training step", "Inference"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ratios_of_every_size_to_each_other_side_and_to_itself(quick, task, dtype):
+    *rows, means = table(quick[0], f"{task}, {dtype}")
+    assert [row[""] for row in rows] == ["T 6, N 4, D 3, H 5, L 1", "T 5, N 1, D 2, H 3, L 2"]
+    names = {name for name in means if name.startswith("/ ")} - {"/ onnxruntime"}
+    assert names == {"/ floor", "/ itself"} | ({"/ nn.LSTM"} if "torch" in INSTALLED else set())
+    for name in names:
+        ratios = []
+        for row in rows:
+            median, low, high = map(float, re.findall(r"[\d.]+", row[name]))
+            assert 0 < low <= median <= high < math.inf
+            ratios.append(median)
+        assert float(means[name]) == pytest.approx(math.prod(ratios) ** (1 / len(rows)), rel=0.05)
 
 
 def test_it_says_what_it_ran_on(quick):
-    machine = quick[0].split("\n\n")[0]
-    assert "Machine:" in machine
+    machine, sizes = quick[0].split("\n\n")[:2]
+    assert re.search(r"^CPU: +\S.*; \d+ of \d+ cores may be used$", machine, re.M)
+    assert re.search(r"^BLAS: +\S.*; one thread", machine, re.M)
     assert f"NumPy {np.__version__}" in machine
-    assert "BLAS " in machine
-    assert ("no PyTorch" not in machine) == TORCH
+    assert bool(re.search("left out: torch", machine)) == ("torch" not in INSTALLED)
+    assert "T steps, N sequences, D features, H units, L layers" in sizes
 
 
 def test_picture_is_saved(quick):
@@ -95,176 +86,182 @@ def test_picture_is_saved(quick):
     assert quick[1].read_bytes().startswith(b"\x89PNG")
 
 
-def test_memory_table_says_what_follows_from_the_equations(quick):
-    """Six local derivatives, h_prev and h: 8 numbers for each place, in every dtype."""
-    found = tables(quick[0])
-    rows = next(rows for title, rows in found.items() if title.startswith("Memory kept"))
-    assert [row["npslstm"] for row in rows] == ["8.00"] * 4
+def test_other_parts_print_their_tables(quick):
+    """Kept: six local derivatives, h_prev and h, so 8 numbers for each place, in every dtype."""
+    kept = table(quick[0], "Numbers kept")
+    assert [float(row["npslstm"]) for row in kept] == pytest.approx([8] * 4, rel=0.2)
+    checkpoints = re.search(r"^checkpoint_every, .*\n.*ratio\nT 600, .*$", quick[0], re.M)
+    kept, without, peak, peak_without = map(float, checkpoints[0].split()[-7:-3])
+    assert kept < without / 10
+    assert peak < peak_without
+    [check] = table(quick[0], "Every gradient")
+    assert check["found"] == "right"
+    assert float(check["worst error"]) < 1e-12
+    assert "The whole job, row-MNIST: the images in the package, 4 units" in quick[0]
+    assert ("\nTraining step on one core and on two" in quick[0]) == (len(workers.cores()) > 1)
 
 
-@pytest.mark.usefixtures("demos")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("layers", [1, 3])
-def test_kept_counts_every_block_once(layers, dtype):
-    from parts.benchmark.memory import kept_for_backward
-    from parts.benchmark.sides import Case
-
-    places = 70 * 9 * 4  # more than one block of steps
-    kept = kept_for_backward(Case(70, 9, 2, 4, layers, dtype))
-    assert kept.outputs == places
-    assert kept.inputs == 70 * 9 * 2
-    assert kept.rest == 7 * layers * places + (layers - 1) * places  # and outputs between layers
-
-
-@pytest.mark.usefixtures("demos")
-def test_checkpointing_keeps_two_states_a_segment():
-    from parts.benchmark.memory import kept_for_backward
-    from parts.benchmark.sides import Case
-
-    segments = len(plan_cuts([600] * 4, 5, 100))
-    assert 1 < segments < 600 / 100 + 1
-    assert kept_for_backward(Case(600, 4, 1, 5, 1), 100).rest == segments * 2 * 4 * 5
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no cores")
+def test_one_core_is_enough():
+    """What needs two says so, and is left out."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(mine)})
+    try:
+        printed = run_quick("--only", "step", "cores", "--dtype", "float32")
+    finally:
+        os.sched_setaffinity(0, mine)
+    assert "; 1 of " in printed
+    assert "Training step, float32" in printed
+    assert "Two cores: left out, because only one may be used here" in printed
 
 
-@pytest.mark.usefixtures("demos")
-def test_peak_holds_at_least_what_is_kept():
-    from parts.benchmark.memory import kept_for_backward, peak_of_step
-    from parts.benchmark.sides import Case
-    from parts.benchmark.workers import Worker
-
-    case = Case(40, 3, 2, 4, 1)
-    with Worker(threads=1) as fresh:
-        peak = fresh.call(peak_of_step, case)
-    kept = kept_for_backward(case)
-    assert peak >= 4 * sum(kept)
-
-
-@pytest.mark.usefixtures("demos")
-@pytest.mark.parametrize("task", ["floor", "blocked floor"])
-def test_floor_multiplies_exactly_what_a_step_must(task, monkeypatch):
-    from parts.benchmark.sides import Case, bare_products
-
-    case = Case(30, 20, 7, 160, 2)  # large enough that products are cut
-    side, operations, blocks = bare_products(case), 0, set()
-
-    def matmul(left, right, *, out):
-        nonlocal operations
-        assert out.shape == (*left.shape[:-1], right.shape[1])
-        operations += 2 * left.size * right.shape[1]
-        blocks.add(left.ndim)
-        return out
-
-    monkeypatch.setattr(np, "matmul", matmul)
-    side.tasks[task]()
-    assert operations == case.operations
-    assert blocks == ({2} if task == "floor" else {2, 3})
+def test_against_another_checkout(tmp_path):
+    """The old side is the package in that folder, whatever is imported here."""
+    (tmp_path / "npslstm").mkdir()
+    (tmp_path / "npslstm" / "__init__.py").write_text(
+        f"__path__.append({str(ROOT / 'npslstm')!r})\n"
+        "from npslstm.lstm import LSTM\n"
+        f"open({str(tmp_path / 'used')!r}, 'w').close()\n"
+    )
+    printed = run_quick("--against", str(tmp_path))
+    assert (tmp_path / "used").exists()
+    assert list(table(printed, "Inference, float64")[0]) == ["", "new", "/ old", "/ itself"]
+    assert "The whole job" not in printed
 
 
-@pytest.mark.usefixtures("demos")
+@pytest.mark.parametrize("task", ["step", "inference"])
+@pytest.mark.parametrize("case", [Case(30, 20, 7, 160, 2), SMALL])
+def test_floor_multiplies_what_our_lstm_must_and_no_more(case, task):
+    with sides.products() as noted:
+        getattr(sides.Problem(case), task)()
+    with sides.products() as replayed:
+        floor = sides.replay(noted, case.dtype)
+        replayed.clear()
+        floor()
+    assert replayed == noted
+    inputs = [case.features] + [case.hidden] * (case.layers - 1)
+    forward = sum(4 * case.hidden * (size + 1 + case.hidden) for size in inputs)
+    backward = sum(2 * 4 * case.hidden * (size + case.hidden) for size in inputs)  # dx, dh; dW
+    expected = case.steps * case.batch * (forward + backward * (task == "step"))
+    done = sum(
+        times * math.prod(np.matmul(np.empty(left), np.empty(right)).shape) * left[-1]
+        for (left, right), times in noted.items()
+    )
+    filled_up = 1.1 if case.hidden > 16 else 2  # dW's columns, with zeros to whole vectors
+    assert expected * (1 - 1e-2) <= done <= expected * filled_up
+
+
+def test_floor_is_aligned_as_the_kernel_is():
+    for shape in (3, 5), (7,), (1, 1, 1):
+        array = sides.aligned(shape, "float32")
+        assert array.ctypes.data % 64 == 0
+        assert (array.shape, array.dtype, array.flags.writeable) == (shape, np.float32, True)
+
+
+def test_kept_counts_memory_once_and_whole():
+    case = Case(70, 9, 2, 4, 3)
+    places = case.steps * case.batch * case.hidden
+    expected = 4 * (7 * case.layers * places + case.layers * places)  # outputs, between layers, too
+    assert expected <= extras.kept(case) <= 1.02 * expected
+    with Worker() as fresh:
+        assert fresh.call(extras.peak, case) >= expected
+
+
 def test_sides_that_disagree_are_not_timed():
-    from parts.benchmark.compare import check_agreement
-    from parts.benchmark.sides import Case
-
-    case = Case(2, 3, 4, 5, 1)
     right = {"dx": np.ones(7), "dh_0": np.ones(3)}
-    check_agreement(case, {"ours": right, "theirs": {"dx": np.full(7, 1 + 1e-6)}})
+    case = Case(2, 3, 4, 5, 1)
+    workers.check_agreement(case, {"ours": right, "theirs": {"dx": np.full(7, 1 + 1e-6)}})
     for wrong in 1 + 1e-3, np.nan:
         with pytest.raises(SystemExit, match="theirs and ours differ in dx by"):
-            check_agreement(case, {"ours": right, "theirs": {"dx": np.full(7, wrong)}})
+            workers.check_agreement(case, {"ours": right, "theirs": {"dx": np.full(7, wrong)}})
 
 
-@pytest.mark.usefixtures("demos")
-@pytest.mark.parametrize("build", ["halves_in_threads", "halves_in_processes"])
-def test_two_halves_are_the_whole_batch(build):
-    from parts.benchmark import cores as benchmark_cores
-    from parts.benchmark.compare import check_agreement
-    from parts.benchmark.sides import Case, npslstm_side
-    from parts.benchmark.workers import Worker
-
-    if build == "halves_in_processes" and not benchmark_cores.CAN_FORK:
-        pytest.skip("this system cannot fork")
-    case = Case(9, 5, 3, 4, 2, "float64")
-    whole = npslstm_side(case).results
-    with Worker(threads=1) as worker:
-        halves = worker.prepare(getattr(benchmark_cores, build), case)
+@pytest.mark.skipif(sys.platform == "win32", reason="this system cannot fork")
+def test_two_halves_are_the_whole_batch():
+    with Worker() as worker:
+        halves = worker.prepare(Side(extras.halves_in_processes), SMALL)
         again = worker.run("step")
+    whole = sides.ours(SMALL).results
     assert halves.keys() == whole.keys()
-    check_agreement(case, {"whole": whole, "halves": halves})
-    check_agreement(case, {"whole": whole, "step": again})
+    workers.check_agreement(SMALL, {"whole": whole, "halves": halves})
+    workers.check_agreement(SMALL, {"whole": whole, "again": again})
 
 
-@pytest.mark.usefixtures("demos")
-def test_turns_alternate_and_short_tasks_are_repeated():
-    from parts.benchmark.workers import Task, Turns, interleave
+def test_turns_alternate_and_neighbours_are_paired():
+    class Clock:
+        def __init__(self, name, seconds):
+            self.name, self.seconds = name, seconds
+
+        def time(self, task, calls):
+            log.append((self.name, calls))
+            return self.seconds + len(log) / 1000
 
     log = []
-
-    class Clock:
-        def call(self, function, name, calls):
-            log.append((name, calls))
-            return {"slow": 3.0, "fast": 0.25}[name]
-
-    tasks = {name: Task(Clock(), name) for name in ("slow", "fast")}
-    seconds = interleave(tasks, Turns(rounds=2, seconds=1.0))
-    assert log == [("slow", 1)] * 2 + [("fast", 1)] * 2 + [("slow", 1), ("fast", 4)] * 2
-    assert {name: list(values) for name, values in seconds.items()} == {
-        "slow": [3.0] * 2,
-        "fast": [0.25] * 2,
-    }
+    clocks = {"a": Clock("a", 1), "b": Clock("b", 0.25), "c": Clock("c", 3)}
+    pairs = workers.in_turns(clocks, "step", Turns(rounds=2, seconds=1.0))
+    turn = {"a": ("a", 1), "b": ("b", 4), "c": ("c", 1)}
+    assert log[6:] == [turn[name] for name in "abacabaca"]
+    place = {name: [round(1000 * (t % 0.25)) - 7 for t in pairs[name].flat] for name in pairs}
+    assert place == {"b": [0, 1, 6, 5], "c": [2, 3, 8, 7]}
 
 
-@pytest.mark.usefixtures("demos")
 def test_a_ratio_is_of_neighbours_in_time():
-    from parts.benchmark.workers import median_ratio
+    pairs = np.array([[1.0, 2.0], [10.0, 20.0], [30.0, 10.0]])
+    timing = Timing(SMALL, "ours", {"theirs": pairs})
+    assert timing.ratio("theirs") == (0.5, 0.5, 1.75)
+    assert (timing.ms(), timing.ms("theirs")) == (10e3, 10e3)
 
-    assert median_ratio(np.array([1.0, 10.0, 30.0]), np.array([2.0, 20.0, 10.0])) == 0.5
 
-
-@pytest.mark.usefixtures("demos")
 def test_an_error_in_a_worker_is_shown():
-    from parts.benchmark.workers import Worker
-
-    with Worker(threads=1) as worker:
+    with Worker() as worker:
         with pytest.raises(RuntimeError, match="ValueError: math domain error"):
             worker.call(math.sqrt, -1.0)
         assert worker.call(math.sqrt, 4.0) == 2.0
 
 
-@pytest.mark.usefixtures("demos")
-def test_workers_have_the_threads_they_were_given(monkeypatch):
-    from parts.benchmark.workers import Worker
-
+def test_workers_have_the_threads_and_the_core_that_they_were_given(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
-    with Worker(threads=3) as worker:
-        assert worker.call(os.getenv, "OPENBLAS_NUM_THREADS") == "3"
-    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    with Worker(threads=3) as pinned, Worker(threads=3, pinned=False) as free:
+        assert pinned.call(os.getenv, "OPENBLAS_NUM_THREADS") == "3"
+        if hasattr(os, "sched_setaffinity"):
+            assert pinned.call(workers.cores) == workers.cores()[-1:]
+        assert free.call(workers.cores) == workers.cores()
 
 
-def test_check_table_finds_the_gradients_right(quick):
-    [row] = next(rows for title, rows in tables(quick[0]).items() if title.startswith("Every"))
-    assert row["found"] == "right"
-    assert float(row["worst error"]) < 1e-12
-
-
-@pytest.mark.usefixtures("demos")
 def test_check_finds_a_mistake():
-    from parts.benchmark.check import directional
-    from parts.benchmark.sides import Case
-
     with mistake("drop_dc"):
-        assert not directional(Case(6, 4, 3, 5, 1, "float64")).passed
+        passed, *_ = extras.directional(Case(6, 4, 3, 5, 1, "float64"))
+    assert not passed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("options", "message"),
     [
         (["--sizes", "1,2,3"], "expected five positive numbers, given '1,2,3'"),
         (["--sizes", "1,2,3,4,0"], "expected five positive numbers, given '1,2,3,4,0'"),
-        (["--repeats", "0"], "--repeats: expected at least 1"),
-        (["--only", "memory", "--plot", "x.png"], "--plot draws step, "),
+        (["--rounds", "0"], "expected a positive number, given '0'"),
+        (["--reach", "101"], "expected more than 0 and less than 100, given 101"),
+        (["--reach", "nan"], "expected more than 0 and less than 100, given nan"),
+        (["--reach", "97", "--only", "step"], "--reach is for the part job"),
+        (["--data", "nowhere"], "--data: nowhere"),
+        (["--plot", "x.pgn"], "--plot: expected a file ending in .png, .svg, .pdf"),
+        (["--only", "memory", "--plot", "x.png"], "--plot draws step and inference"),
+        (["--against", "tests"], "expected a folder that holds npslstm/, given 'tests'"),
+        (["--against", ".", "--only", "job"], "--against measures step and inference"),
     ],
 )
-def test_options_that_make_no_sense(arguments, message):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_what_could_only_fail_later_is_refused_at_once(options, message, monkeypatch, capsys):
+    import benchmark
+
+    monkeypatch.setattr(benchmark, "print_machine", lambda: pytest.fail("work began"))
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as refused:
+        benchmark.main(options)
+    assert refused.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_eight_sizes_have_names():
+    assert [str(case) for case in SIZES.values()] == list(SIZES)
+    assert str(SIZES["pixel MNIST"]._replace(dtype="float64")) == "pixel MNIST"
+    assert str(Case(1, 2, 3, 4, 5)) == "T 1, N 2, D 3, H 4, L 5"

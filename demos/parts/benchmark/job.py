@@ -7,21 +7,22 @@ users write. A task ``epoch`` takes one epoch and returns an :class:`Epoch`, ``a
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from npslstm import LSTMModel
 from npslstm.datasets import MNIST, as_sequences, load_embedded, load_mnist
 from npslstm.optim import Adam
-from npslstm.torch_parity import import_torch, to_torch
+from npslstm.torch_parity import to_torch
 from npslstm.training import SHUFFLE, evaluate, steps_per_epoch, training_steps
 from npslstm.training.learning_rate import one_cycle
-from parts.benchmark.compare import OURS, THEIRS
-from parts.benchmark.report import HAVE_TORCH, print_table
-from parts.benchmark.workers import Crew, Side, median_ratio
+from parts.benchmark.report import print_table
+from parts.benchmark.sides import HAVE_TORCH, OURS, THEIRS
+from parts.benchmark.workers import Built, Side, Worker
 from parts.plotting import progress
 
 __all__ = ["Epoch", "Job", "numpy_job", "torch_job", "train"]
@@ -69,34 +70,11 @@ class Epoch(NamedTuple):
 
     seconds: float
     loss: float  # mean over the epoch
-    lstm_seconds: float = 0.0  # of them in the LSTM's forward and backward, where known
 
 
-class Stopwatch:
-    """Adds up the time spent in functions."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, timed."""
-
-        def timed(*args: Any, **options: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return function(*args, **options)
-            finally:
-                self.seconds += time.perf_counter() - began
-
-        return timed
-
-
-def numpy_job(job: Job) -> Side:
+def numpy_job(job: Job) -> Built:
     """Return training with ``npslstm.training.training_steps``, as ``mnist.py`` does it."""
     data, model = job.data(), job.model()
-    watch = Stopwatch()
-    model.lstm.forward = watch.around(model.lstm.forward)
-    model.lstm.backward = watch.around(model.lstm.backward)
     records = training_steps(
         model,
         data.train_images,
@@ -110,21 +88,22 @@ def numpy_job(job: Job) -> Side:
     )
 
     def epoch() -> Epoch:
-        watch.seconds, began = 0.0, time.perf_counter()
+        began = time.perf_counter()
         record = next(record for record in records if record.ends_epoch)
-        return Epoch(time.perf_counter() - began, record.epoch_loss, watch.seconds)
+        return Epoch(time.perf_counter() - began, record.epoch_loss)
 
     def accuracy() -> float:
         test = data.test_images, data.test_labels
         return evaluate(model, *test, transform=as_sequences).accuracy
 
-    return Side({"epoch": epoch, "accuracy": accuracy}, {})
+    return Built({"epoch": epoch, "accuracy": accuracy}, {})
 
 
-def torch_job(job: Job, threads: int = 1) -> Side:
+def torch_job(job: Job) -> Built:
     """Return the usual training loop of PyTorch."""
-    torch = import_torch()
-    torch.set_num_threads(threads)
+    import torch
+
+    torch.set_num_threads(1)
     data, model = job.data(), to_torch(job.model())
     images, labels, test_images, test_labels = map(torch.tensor, data[:4])
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
@@ -152,40 +131,37 @@ def torch_job(job: Job, threads: int = 1) -> Side:
             logits = [model(part.float() / 255)[0] for part in test_images.split(1000)]
         return (torch.cat(logits).argmax(dim=1) == test_labels).double().mean().item()
 
-    return Side({"epoch": epoch, "accuracy": accuracy}, {})
+    return Built({"epoch": epoch, "accuracy": accuracy}, {})
 
 
-def train(crew: Crew, job: Job, epochs: int, reach: float | None) -> list[list[Any]]:
+def train(job: Job, epochs: int, reach: float | None) -> None:
     """Time ``epochs`` epochs in turns, or all until a test accuracy, in percent, is reached."""
-    builds = {OURS: numpy_job} | ({THEIRS: torch_job} if HAVE_TORCH else {})
-    workers = {name: crew.worker(name) for name in builds}
-    for name, worker in workers.items():
-        worker.prepare(builds[name], job)
-    taken: dict[str, list[Epoch]] = {name: [] for name in builds}
-    accuracies = dict.fromkeys(builds, 0.0)
-    for _ in progress(range(job.epochs if reach else epochs), "epochs"):
+    jobs = {OURS: Side(numpy_job)} | ({THEIRS: Side(torch_job)} if HAVE_TORCH else {})
+    taken: dict[str, list[Epoch]] = {name: [] for name in jobs}
+    accuracies = dict.fromkeys(jobs, 0.0)
+    with contextlib.ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker()) for name in jobs}
         for name, worker in workers.items():
-            if not (reach and accuracies[name] >= reach):
-                taken[name].append(worker.run("epoch"))
-                accuracies[name] = 100 * worker.run("accuracy")
-    rows = [summary(name, taken[name], accuracies[name]) for name in builds]
+            worker.prepare(jobs[name], job)
+        for _ in progress(range(job.epochs if reach else epochs), "epochs"):
+            for name, worker in workers.items():
+                if not (reach and accuracies[name] >= reach):
+                    taken[name].append(worker.run("epoch"))
+                    accuracies[name] = 100 * worker.run("accuracy")
+    rows = []
+    for name, done in taken.items():
+        seconds = [epoch.seconds for epoch in done]
+        median = float(np.median(seconds))
+        rows.append([name, len(done), median, sum(seconds), done[-1].loss, accuracies[name]])
+        if reach and accuracies[name] < reach:
+            rows[-1][0] += ", not reached"
     until = f", until {reach:g} % are right" if reach else ""
     print_table(
         f"The whole job, row-MNIST: {job}{until}",
-        ["", "epochs", "s an epoch", "s in all", "loss", "accuracy %", "outside the LSTM %"],
+        ["", "epochs", "s an epoch", "s in all", "loss", "accuracy %"],
         rows,
     )
     if HAVE_TORCH:
-        ours, theirs = (np.array([e.seconds for e in taken[name]]) for name in builds)
-        both = slice(min(len(ours), len(theirs)))
-        print(f"an epoch, {OURS} / {THEIRS}: {median_ratio(ours[both], theirs[both]):.2f}")
-    return rows
-
-
-def summary(name: str, epochs: list[Epoch], accuracy: float) -> list[Any]:
-    """Return a side's row of the table."""
-    seconds = [epoch.seconds for epoch in epochs]
-    inside = sum(epoch.lstm_seconds for epoch in epochs)
-    outside = 100 * (1 - inside / sum(seconds)) if inside else None
-    median = float(np.median(seconds))
-    return [name, len(epochs), median, sum(seconds), epochs[-1].loss, accuracy, outside]
+        pairs = zip(*taken.values(), strict=False)
+        ratio = np.median([ours.seconds / theirs.seconds for ours, theirs in pairs])
+        print(f"an epoch, {OURS} / {THEIRS}: {ratio:.2f}")

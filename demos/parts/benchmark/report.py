@@ -3,22 +3,75 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+
+import npslstm
+from parts.benchmark.sides import HAVE_ONNX, HAVE_TORCH, Case
+from parts.benchmark.workers import HERE, cores
 
 try:
     from threadpoolctl import threadpool_info
 except ImportError:
-    threadpool_info = list  # knows of no library
+    threadpool_info = None
 
-__all__ = ["HAVE_TORCH", "cores", "print_machine", "print_table"]
+__all__ = ["Ratio", "Timing", "print_machine", "print_ratios", "print_sizes", "print_table"]
 
-HAVE_TORCH = importlib.util.find_spec("torch") is not None
+
+class Ratio(NamedTuple):
+    """Quartiles of the ratios of two sides' times, round by round."""
+
+    low: float
+    median: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} {self.low:.2f}-{self.high:.2f}"
+
+
+class Timing(NamedTuple):
+    """The seconds a call of a side, and of each other, in pairs ``(rounds, 2)``."""
+
+    case: Case
+    side: str
+    pairs: dict[str, np.ndarray]
+
+    def ms(self, other: str | None = None) -> float:
+        """Return the median of the side's time, or of another's, in milliseconds."""
+        if other:
+            return float(np.median(self.pairs[other][:, 1])) * 1e3
+        return float(np.median(np.concatenate([p[:, 0] for p in self.pairs.values()]))) * 1e3
+
+    def ratio(self, other: str) -> Ratio:
+        """Return the side's time / the other's."""
+        ours, theirs = self.pairs[other].T
+        return Ratio(*np.quantile(ours / theirs, [0.25, 0.5, 0.75]).tolist())
+
+
+def print_ratios(title: str, timings: Iterable[Timing]) -> list[Timing]:
+    """Print the ratios of each size as it is measured, then their geometric means."""
+    measured: list[Timing] = []
+    for timing in timings:
+        measured.append(timing)
+        others = list(timing.pairs)
+        if len(measured) == 1:
+            print(f"\n{title}: ms, and its time / another's, median and quartiles")
+            print_ratio_row("", timing.side, *(f"/ {other}" for other in others))
+        print_ratio_row(str(timing.case), text(timing.ms()), *map(timing.ratio, others))
+    means = [np.exp(np.mean([np.log(t.ratio(o).median) for t in measured])) for o in others]
+    print_ratio_row("geometric mean", "-", *(f"{mean:.3f}{10 * ' '}" for mean in means))
+    return measured
+
+
+def print_ratio_row(name: str, ms: str, *ratios: object) -> None:
+    """Print a row in columns wide enough for any size, since the rows below are not known yet."""
+    line = "  ".join([f"{name:23}", f"{ms:>7}", *(f"{ratio!s:>14}" for ratio in ratios)])
+    print(line.rstrip(), flush=True)
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -43,22 +96,39 @@ def text(cell: object) -> str:
 
 def print_machine() -> None:
     """Print what the numbers depend on."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    torch = f"PyTorch {importlib.metadata.version('torch')}" if HAVE_TORCH else "no PyTorch"
-    print(
-        f"Machine:   {processor()}, {cores()} of {os.cpu_count()} cores, {platform.system()}\n"
-        f"Libraries: Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"BLAS {blas['name']} {blas.get('version', '')}, {torch}"
-    )
-    for library in threadpool_info():
-        if library["user_api"] == "blas":
-            # The configuration that NumPy shows names the CPU that OpenBLAS was built for.
-            kernels = library.get("architecture", "unknown")
-            print(f"BLAS:      {library['internal_api']} {library['version']}, kernels {kernels}")
-    print(
-        "Threads:   one a side, unless a table says otherwise; every side in its own process, in "
-        "turns"
-    )
+    libraries = {"npslstm": npslstm.__version__, "NumPy": np.__version__}
+    for name in ["torch"] * HAVE_TORCH + ["onnxruntime"] * HAVE_ONNX:
+        libraries[name] = importlib.metadata.version(name)
+    missing = ["torch"] * (not HAVE_TORCH) + ["onnxruntime and onnx"] * (not HAVE_ONNX)
+    print(f"CPU:       {processor()}; {len(cores())} of {os.cpu_count()} cores may be used")
+    print(f"BLAS:      {blas()}; one thread unless a table says otherwise")
+    print(f"Libraries: Python {platform.python_version()} on {platform.system()}, ", end="")
+    print(", ".join(f"{name} {version}" for name, version in libraries.items()))
+    if missing:
+        print(f"           not installed, so left out: {', '.join(missing)}")
+    print(f"npslstm:   {HERE}", flush=True)
+
+
+def print_sizes(cases: Iterable[Case]) -> None:
+    """Print what the names of sizes mean."""
+    print("\nSizes: T steps, N sequences, D features, H units, L layers")
+    rows = [[str(case), *case[:5]] for case in cases]
+    width = max(len(name) for name, *_ in rows)
+    for name, *numbers in rows:
+        sizes = zip("TNDHL", numbers, strict=True)
+        print(f"{name:{width}}  " + ", ".join(f"{k} {n}" for k, n in sizes))
+
+
+def blas() -> str:
+    """Say which BLAS multiplies, and with which of its kernels."""
+    if threadpool_info is not None:
+        for library in threadpool_info():
+            if library["user_api"] == "blas":
+                kernels = library.get("architecture", "unknown")
+                return f"{library['internal_api']} {library['version']}, kernels for {kernels}"
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    unknown = "kernels not known" if threadpool_info else "install threadpoolctl to see its kernels"
+    return f"{built['name']} {built.get('version', '')}, {unknown}"
 
 
 def processor() -> str:
@@ -69,10 +139,3 @@ def processor() -> str:
         lines = []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

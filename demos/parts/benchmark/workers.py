@@ -1,175 +1,237 @@
-"""Time several sides fairly: one process a side, measured in turns, ratios within a turn.
+"""Time several sides so that 1 % can be seen: a process each, one core for all, short turns.
 
-A machine's speed drifts, so A, B, A, B, … and the median of the ratios of neighbours says more than
-two averages. Each side has a process of its own because libraries that keep threads disturb each
-other (two-thread OpenBLAS and PyTorch in one process spin against each other), and because the
-number of threads is chosen before a library is loaded.
+A machine's speed changes every few seconds, and its cores differ. So all sides share one core, a
+turn lasts some 12 ms, and only turns of the same round are compared: what is reported is the median
+of their ratios. Where an array happens to lie in memory matters, too, by a per cent or two for as
+long as a process lives; therefore every case is measured with fresh processes several times.
+The same code against itself shows how well all this works.
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import npslstm
 from parts.threads import VARIABLES
 
-__all__ = ["Crew", "Side", "Task", "Turns", "Worker", "interleave", "median_ratio"]
+__all__ = ["HERE", "Built", "Side", "Turns", "Worker", "cores", "in_turns", "timed"]
+
+HERE = Path(npslstm.__file__).parents[1]  # the folder that holds the package
+DEMOS = Path(__file__).parents[2]
+AGREEMENT = {"float32": 1e-4, "float64": 1e-10}  # ‖a - b‖ / ‖b‖ of any output or gradient
+
+Arrays = dict[str, np.ndarray]
+Pairs = dict[str, np.ndarray]  # seconds of the first side and of this one, (rounds, 2)
+
+
+class Built(NamedTuple):
+    """What a side can do for a case: functions to time, and results to compare with others'."""
+
+    tasks: dict[str, Callable[[], Any]]
+    results: Arrays
 
 
 class Side(NamedTuple):
-    """What one side can do for a case: functions to time, and results to compare with others'."""
+    """How a side is made: ``build(case, *args)`` in a process with so many BLAS threads."""
 
-    tasks: dict[str, Callable[[], Any]]
-    results: dict[str, np.ndarray]
+    build: Callable[..., Built]
+    args: tuple[Any, ...] = ()
+    threads: int = 1
+    package: Path = HERE  # the folder whose npslstm it imports
+
+
+class Turns(NamedTuple):
+    """How sides are timed.
+
+    Attributes
+    ----------
+    starts : int
+        How many times all processes are started afresh.
+    rounds : int or None
+        Turns of each side after a start; by default so many as take ``patience`` seconds.
+    seconds : float
+        How long a turn should last: a short task is called many times and the mean taken.
+    pause : float
+        Seconds of rest before each turn, for the threads of the turn before to stop spinning.
+    pinned : bool
+        Whether all sides run on the same core.
+    """
+
+    starts: int = 3
+    rounds: int | None = None
+    seconds: float = 0.012
+    pause: float = 0.0
+    pinned: bool = True
+
+    patience = 2.5
+    fewest, most = 8, 50
 
 
 class Worker:
-    """A process with its own number of threads that calls the functions it is sent."""
+    """A process that calls the functions it is sent, one after the other."""
 
-    def __init__(self, threads: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._connection))
-        before = os.environ.copy()
-        os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
-        try:
-            self._process.start()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-        theirs.close()
+    def __init__(self, threads: int = 1, pinned: bool = True, package: Path = HERE) -> None:
+        self._pinned = pinned
+        core = cores()[-1] if pinned else None
+        paths = [str(package), str(DEMOS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                f"from parts.benchmark.workers import serve; serve({core})",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ
+            | dict.fromkeys(VARIABLES, str(threads))
+            | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Return ``function(*args)`` of the other process."""
-        self._connection.send((function, args))
-        succeeded, result = self._connection.recv()
+        pickle.dump((function, args), self._process.stdin)
+        self._process.stdin.flush()
+        succeeded, result = pickle.load(self._process.stdout)
         if not succeeded:
             raise RuntimeError(f"in a worker process:\n{result}")
         return result
 
-    def prepare(self, build: Callable[..., Side], *args: Any) -> dict[str, np.ndarray]:
-        """Make a side there, in place of the one before; return its results."""
-        return self.call(_prepare, build, *args)
+    def prepare(self, side: Side, *case: Any) -> Arrays:
+        """Build a side there, in place of the one before; return its results."""
+        return self.call(_prepare, side.build, *case, *side.args)
 
     def run(self, task: str) -> Any:
         """Return the result of one of the side's tasks."""
         return self.call(_run, task)
 
+    def time(self, task: str, calls: int) -> float:
+        """Return the seconds that a call takes: of the core's time, if it is shared."""
+        clock = time.process_time if self._pinned else time.perf_counter
+        return self.call(_time, task, calls, clock)
+
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._connection.close()
-        self._process.join()
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
 
 
-class Crew:
-    """Workers by name, each started when it is first asked for; all end together."""
-
-    def __init__(self) -> None:
-        self._workers: dict[str, Worker] = {}
-
-    def worker(self, name: str, threads: int = 1) -> Worker:
-        """Return the worker of this name."""
-        if name not in self._workers:
-            self._workers[name] = Worker(threads)
-        return self._workers[name]
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for worker in self._workers.values():
-            worker.__exit__()
+def timed(case: Any, sides: Mapping[str, Side], task: str, turns: Turns) -> Pairs:
+    """Build all sides, see that they agree, and time a task of the first with each other's."""
+    parts = []
+    for _ in range(turns.starts):
+        with contextlib.ExitStack() as stack:
+            workers, results = {}, {}
+            for name, side in sides.items():
+                worker = Worker(side.threads, turns.pinned, side.package)
+                workers[name] = stack.enter_context(worker)
+                results[name] = worker.prepare(side, case)
+            check_agreement(case, results)
+            parts.append(in_turns(workers, task, turns))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-class Task(NamedTuple):
-    """A task of the side that a worker has prepared."""
+def in_turns(workers: Mapping[str, Worker], task: str, turns: Turns) -> Pairs:
+    """Time a task: the first, another, the first, the next other, and so on.
 
-    worker: Worker
-    name: str
-
-
-class Turns(NamedTuple):
-    """How tasks are timed.
-
-    Attributes
-    ----------
-    rounds : int
-        Turns of each task.
-    seconds : float
-        How long a turn should last; a short task is called many times and the mean taken.
-    pause : float
-        Seconds of rest before each turn, for threads of the turn before to stop spinning.
+    So each turn follows one of another process. Each other is paired with the turn of the first
+    before it, and in every second round with the one after it, which cancels a steady drift.
     """
+    calls, lengths = {}, {}
+    for name, worker in workers.items():
+        worker.time(task, 1)  # the first call loads and allocates
+        seconds = worker.time(task, 1)
+        calls[name] = max(1, round(turns.seconds / seconds))
+        lengths[name] = calls[name] * seconds
+    first, *others = workers
+    length = sum(lengths.values()) + (len(others) - 1) * lengths[first]
+    rounds = turns.rounds or min(max(int(turns.patience / length), turns.fewest), turns.most)
 
-    rounds: int
-    seconds: float
-    pause: float = 0.0
+    def turn(name: str) -> float:
+        time.sleep(turns.pause)
+        return workers[name].time(task, calls[name])
+
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in others}
+    before = turn(first)
+    for number in range(rounds):
+        for name in others:
+            other, after = turn(name), turn(first)
+            pairs[name].append((after if number % 2 else before, other))
+            before = after
+    return {name: np.array(values) for name, values in pairs.items()}
 
 
-def interleave(tasks: Mapping[str, Task], turns: Turns) -> dict[str, np.ndarray]:
-    """Time all tasks in turns; return the seconds a call of each, one number a round."""
-    calls = {}
-    for key, (worker, name) in tasks.items():
-        worker.call(_time, name, 1)  # the first call loads and allocates
-        calls[key] = max(1, round(turns.seconds / worker.call(_time, name, 1)))
-    times: dict[str, list[float]] = {key: [] for key in tasks}
-    for _ in range(turns.rounds):
-        for key, (worker, name) in tasks.items():
-            time.sleep(turns.pause)
-            times[key].append(worker.call(_time, name, calls[key]))
-    return {key: np.array(values) for key, values in times.items()}
+def check_agreement(case: Any, results: Mapping[str, Arrays]) -> None:
+    """End if any side's outputs or gradients are not the first one's: its time says nothing."""
+    (ours, expected), *others = results.items()
+    limit = AGREEMENT[case.dtype]
+    for theirs, result in others:
+        for name, array in result.items():
+            norm = np.linalg.norm(expected[name])
+            relative = np.linalg.norm(array - expected[name]) / max(norm, np.finfo(norm.dtype).tiny)
+            if not relative <= limit:  # nan included
+                sys.exit(
+                    f"{case} {case.dtype}: {theirs} and {ours} differ in {name} by "
+                    f"{relative:.1e} of its norm, expected at most {limit:.0e}"
+                )
 
 
-def median_ratio(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return the median over rounds of ours / theirs."""
-    return float(np.median(ours / theirs))
+def cores() -> list[int]:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 _tasks: dict[str, Callable[[], Any]] = {}  # in a worker: the tasks of its side
 
 
-def _serve(connection: Connection, other_end: Connection) -> None:
-    """Answer calls until the other end closes."""
-    other_end.close()  # a copy, which would keep the connection open
+def serve(core: int | None) -> None:
+    """Answer calls from standard input, on this core alone, until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that ends this
-    while True:
-        try:
-            function, args = connection.recv()
-        except EOFError:
-            return
-        try:
-            answer = True, function(*args)
-        except Exception:
-            answer = False, traceback.format_exc()
-        with contextlib.suppress(OSError):  # nobody waits for it any more
-            connection.send(answer)
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    with os.fdopen(os.dup(1), "wb") as answers, contextlib.suppress(EOFError, BrokenPipeError):
+        os.dup2(2, 1)  # what anybody prints must not get between the answers
+        while True:
+            function, args = pickle.load(sys.stdin.buffer)
+            try:
+                answer = True, function(*args)
+            except Exception:
+                answer = False, traceback.format_exc()
+            pickle.dump(answer, answers)
+            answers.flush()
 
 
-def _prepare(build: Callable[..., Side], *args: Any) -> dict[str, np.ndarray]:
+def _prepare(build: Callable[..., Built], *args: Any) -> Arrays:
     _tasks.clear()
-    side = build(*args)
-    _tasks.update(side.tasks)
-    return side.results
+    built = build(*args)
+    _tasks.update(built.tasks)
+    return built.results
 
 
 def _run(task: str) -> Any:
     return _tasks[task]()
 
 
-def _time(task: str, calls: int) -> float:
+def _time(task: str, calls: int, clock: Callable[[], float]) -> float:
     function = _tasks[task]
-    began = time.perf_counter()
+    began = clock()
     for _ in range(calls):
         function()
-    return (time.perf_counter() - began) / calls
+    return (clock() - began) / calls
