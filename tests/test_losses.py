@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from directions import assert_gradient
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from npslstm import cross_entropy, mean_squared_error
@@ -43,6 +43,62 @@ def test_cross_entropy(masked, leading, classes, seed):
     # dz = (p - 1) / n for the label: where p is close to 1, digits are lost.
     size = 1 / max(len(losses), 1)
     assert_gradient(lambda z: cross_entropy(z, labels, mask)[0], logits, dlogits, rng, size)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@given(LEADING, st.integers(1, 6), SEEDS, st.floats(0, 1))
+def test_cross_entropy_with_class_weights_and_label_smoothing(
+    masked, leading, classes, seed, smoothing
+):
+    rng, logits, labels, mask = draw(leading, classes, seed, masked)
+    weights = rng.uniform(0.1, 3, classes)
+    if classes > 2:
+        weights[0] = 0  # a class that does not count
+    options = {"weights": weights, "label_smoothing": smoothing}
+    loss, dlogits = cross_entropy(logits, labels, mask, **options)
+
+    counted = np.ones(leading, bool) if mask is None else mask
+    total, losses = 0.0, []
+    for row, label in zip(logits[counted], labels[counted], strict=True):
+        surprise = math.log(math.fsum(map(math.exp, row))) - row  # -log p
+        losses.append((1 - smoothing) * weights[label] * surprise[label])
+        losses += list(smoothing / classes * weights * surprise)
+        total += weights[label]
+    expected = math.fsum(losses) / total if total else 0
+    assert loss == pytest.approx(expected, rel=1e-12, abs=1e-14)
+    assert not dlogits[~counted].any()
+    size = weights.max() / total if total else None
+    assert_gradient(
+        lambda z: cross_entropy(z, labels, mask, **options)[0], logits, dlogits, rng, size
+    )
+
+
+@pytest.mark.torch
+@given(st.integers(1, 6), SEEDS, st.floats(0, 1), st.booleans())
+def test_cross_entropy_is_that_of_pytorch(torch, classes, seed, smoothing, masked):
+    rng, logits, labels, mask = draw((3, 5), classes, seed, masked)
+    weights = rng.uniform(0.1, 3, classes)
+    loss, dlogits = cross_entropy(logits, labels, mask, weights=weights, label_smoothing=smoothing)
+    counted = np.ones((3, 5), bool) if mask is None else mask
+    z = torch.tensor(logits[counted], requires_grad=True)
+    theirs = torch.nn.functional.cross_entropy(
+        z,
+        torch.tensor(labels[counted]),
+        torch.tensor(weights),
+        label_smoothing=smoothing,
+    )
+    assume(counted.any())  # PyTorch's mean over nothing is nan
+    theirs.backward()
+    assert loss == pytest.approx(theirs.item(), rel=1e-12, abs=1e-14)
+    np.testing.assert_allclose(dlogits[counted], z.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+def test_without_options_a_class_counts_as_any_other():
+    _, logits, labels, _ = draw((4, 5), 3, 0, False)
+    plain = cross_entropy(logits, labels)
+    same = cross_entropy(logits, labels, weights=[2, 2, 2], label_smoothing=0)
+    assert plain[0] == pytest.approx(same[0], rel=1e-15)
+    np.testing.assert_allclose(plain[1], same[1], rtol=1e-14)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -163,6 +219,14 @@ Z = np.zeros((4, 3))
         (lambda: cross_entropy(np.array(1.0), 0), ValueError, ["logits", "(..., K)", "()"]),
         (lambda: cross_entropy(Z, [0] * 4, [1] * 4), TypeError, ["mask", "bool", "int64"]),
         (lambda: cross_entropy(Z, [0] * 4, [True]), ValueError, ["mask", "(4,)", "(1,)"]),
+        (
+            lambda: cross_entropy(Z, [0] * 4, weights=[1, 2]),
+            ValueError,
+            ["weights", "(3,)", "(2,)"],
+        ),
+        (lambda: cross_entropy(Z, [0] * 4, weights=[1, 2, -1]), ValueError, ["weights", "-1"]),
+        (lambda: cross_entropy(Z, [0] * 4, label_smoothing=1.5), ValueError, ["smoothing", "1.5"]),
+        (lambda: cross_entropy(Z, np.ma.array([0] * 4)), TypeError, ["labels", "labels.data"]),
         (lambda: mean_squared_error(Z, Z.T), ValueError, ["target", "(4, 3)", "(3, 4)"]),
         (lambda: mean_squared_error(Z, Z.astype("f4")), TypeError, ["target", "float64"]),
         (lambda: mean_squared_error(Z.astype("f4"), Z), TypeError, ["target", "float32"]),
