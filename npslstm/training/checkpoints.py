@@ -23,7 +23,7 @@ from ..arguments import Array, check_like
 from ..files import CheckpointError, NpzFile, open_npz, write_npz
 from ..optim import MAX_STEPS, Optimizer
 from .evaluation import Model
-from .fit import Progress
+from .steps import Progress
 
 __all__ = ["Checkpoint", "CheckpointError", "load_checkpoint", "save_checkpoint"]
 
@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
     config : dict
         As given to :func:`save_checkpoint`; make the model and the optimiser to restore from it.
     progress : Progress
-        Where to ``fit(..., start=...)``.
+        Where to go on: ``training_steps(..., start=...)``.
     params, optimizer_state : dict of ndarray
     """
 
@@ -81,7 +81,7 @@ def save_checkpoint(
     path : path
         The file, replaced if it is there.
     model, optimizer, progress
-        As they are together when :func:`fit` yields a record.
+        As they are together when :func:`training_steps` yields a record.
     config : mapping, optional
         Whatever JSON can hold.
 

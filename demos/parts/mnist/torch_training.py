@@ -1,6 +1,6 @@
 """A PyTorch model and optimiser that ``npslstm.training`` can train and evaluate.
 
-So the same ``fit`` serves both libraries: the same shuffles, batches, learning rates and clipping.
+So the same loop serves both libraries: the same shuffles, batches, learning rates and clipping.
 What that costs on a GPU is that gradients and weights visit the CPU at every step. In several
 processes each takes its share of every batch, and DistributedDataParallel averages the gradients.
 """
