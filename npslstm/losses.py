@@ -192,7 +192,8 @@ def check_labels(
         remedy = one_hot or _to_integers(labels, variable)
         raise TypeError(f"{name}: expected integers, given {labels.dtype}{remedy}")
     if labels.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, given {labels.shape}{one_hot}")
+        remedy = f"; use {variable}[..., 0]" if labels.shape == (*shape, 1) else one_hot
+        raise ValueError(f"{name}: expected shape {shape}, given {labels.shape}{remedy}")
     y = labels if counted is None else labels[counted]
     outside = y[(y < 0) | (y >= classes)]
     if outside.size:

@@ -84,7 +84,7 @@ class Examples(NamedTuple):
         every_step = getattr(model, "readout", "last") == "all"
         check_batch = wrong_data.batch_check(model, every_step)
         examples = cls(x, y, lengths, transform, batch_first, every_step, check_batch)
-        wrong_data.check_targets(model, y, examples.valid() if every_step else None, loss)
+        wrong_data.check_targets(model, x, y, examples.valid() if every_step else None, loss)
         return examples
 
     @property

@@ -84,6 +84,11 @@ def fit(
         If the arguments do not fit together, or a number in x or y is not finite. Padding behind
         lengths may hold anything.
 
+    Notes
+    -----
+    In version 0.1.0 ``fit`` was what :func:`training_steps` is: a generator, which trained nothing
+    unless somebody looped over it.
+
     Examples
     --------
     Is the mean of a sequence above 0? The model reads time first; that makes no difference here.

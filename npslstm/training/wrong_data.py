@@ -23,6 +23,9 @@ def check_arrays(x: Any, y: Any, lengths: Any) -> tuple[Array, Array, Array | No
         remedy = "; sequences of different lengths: x, lengths = pad_sequences(x)"
         raise TypeError(f"x: expected a NumPy array of numbers, given {given}{remedy}")
     y = y if isinstance(y, np.ndarray) else np.asarray(y)
+    for name, array in ("x", x), ("y", y):
+        if isinstance(array, np.ma.MaskedArray):
+            raise TypeError(f"{name}: expected a plain array, given a masked one; use {name}.data")
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"x, y: expected an axis of examples, given {x.shape} and {y.shape}")
     if len(x) != len(y):
@@ -40,7 +43,7 @@ def check_arrays(x: Any, y: Any, lengths: Any) -> tuple[Array, Array, Array | No
     return x, y, lengths
 
 
-def check_targets(model: Any, y: Array, valid: Array | None, loss: Any) -> None:
+def check_targets(model: Any, x: Array, y: Array, valid: Array | None, loss: Any) -> None:
     """Hold all of y to what a loss of ours and a model of ours expect; others check for themselves.
 
     A wrong label among the last examples is found before training begins.
@@ -60,7 +63,7 @@ def check_targets(model: Any, y: Array, valid: Array | None, loss: Any) -> None:
     if loss is mean_squared_error:
         check_target("targets y", y, (*leading, classes), lstm.dtype)
         return
-    of_steps = y.ndim == 2 and not every_step and y.dtype.kind in "iu"
+    of_steps = not every_step and y.dtype.kind in "iu" and y.shape == x.shape[:2]
     if of_steps and not is_one_hot(y, leading, classes):
         raise ValueError(
             f"labels y: expected shape {leading}, given {y.shape}; for labels at every step make "

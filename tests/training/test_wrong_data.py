@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,8 @@ LABELS = np.zeros((8, 5), int)
             LABELS,
             {},
         ),
+        ("labels y: expected shape (8,), given (8, 1); use y[..., 0]", X, Y[:, None], {}),
+        ("y: expected a plain array, given a masked one; use y.data", X, np.ma.array(Y), {}),
         (
             'y: readout="all" expects a target at every step, (N, T) or (N, T, K), given (8,)',
             X,
@@ -135,13 +139,34 @@ def test_data_that_does_not_fit_is_told_the_remedy(message, x, y, options, batch
         assert np.array_equal(param, before[name])
 
 
-def test_numbers_without_their_last_axis():
-    model = LSTMModel(3, 5, 1, rng=0)
-    said = r"y: expected shape \(8, 1\), given \(8,\); use y\[\.\.\., None\]"
-    with pytest.raises(ValueError, match=said):
-        fit(
-            model, X, np.zeros(8, np.float32), optimizer=Adam(), loss=mean_squared_error, **SETTINGS
-        )
+@pytest.mark.parametrize(
+    ("message", "x", "y"),
+    [
+        ("y: expected shape (8, 1), given (8,); use y[..., None]", X, X[:, 0, 0]),
+        ("x: expected shape (N, T, 1), given (4, 5); use x[..., None]", X[..., 0], X[:, 0, :1]),
+    ],
+)
+def test_numbers_without_their_last_axis(message, x, y):
+    model = LSTMModel(3 if x.ndim == 3 else 1, 5, 1, rng=0)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        fit(model, x, y, optimizer=Adam(), **FOR_NUMBERS, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": Adam}, "optimizer: expected an optimiser such as Adam(1e-3), given <class"),
+        ({"epochs": -1}, "epochs: expected at least 1, given -1"),
+        ({"keep_best": True}, "keep_best: expected validation=(x, y) beside it"),
+        ({"validation": X}, "validation: expected (x, y) or (x, y, lengths)"),
+        ({"validation": (X, Y + 1)}, "validation: labels y: expected integers in [0, 4), given 4"),
+        ({"window": 2}, 'window: expected a model with readout="all"'),
+    ],
+)
+def test_settings_that_do_not_fit(options, message):
+    settings = SETTINGS | {"optimizer": Adam()} | options
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        fit(LSTMModel(3, 5, 4, rng=0), X, Y, **settings)
 
 
 @pytest.mark.parametrize("batch_first", [True, False])

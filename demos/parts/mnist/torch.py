@@ -103,7 +103,8 @@ def train(
     Parameters
     ----------
     model, x, y, optimizer, **settings
-        As for ``training_steps``; the model and its optimiser take the first ``parity_steps`` steps, too.
+        As for ``training_steps``; the model and its optimiser take the first ``parity_steps``
+        steps, too.
     device : torch.device
     parity_steps : int
 
