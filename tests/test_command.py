@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from demo_runs import run
 
 from npslstm.__main__ import main
 from npslstm.mistakes import MISTAKES
@@ -79,8 +78,6 @@ def test_bad_options_are_explained(capsys, options, said):
 
 
 def test_it_runs_as_a_module():
-    command = [sys.executable, "-m", "npslstm", *SMALL, "--mutate", "no_dtanh_c"]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 1, done.stderr
+    done = run([sys.executable, "-m", "npslstm", *SMALL, "--mutate", "no_dtanh_c"])
+    assert (done.returncode, done.stderr) == (1, "")
     assert "FAILED" in done.stdout

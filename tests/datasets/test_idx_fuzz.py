@@ -13,6 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
+from damage import delete, flip_bit, insert, truncate
 from idx_files import idx_bytes, md5_sums, strict_parse, write_mnist
 
 from npslstm import datasets
@@ -27,49 +28,35 @@ VALID = [idx_bytes(np.arange(np.prod(shape)).reshape(shape) % 251) for shape in 
 NUMBERS = [0, 1, 2, 27, 28, 255, 256, 2**16, 2**20, 2**29, 2**30, 2**31 - 1, 2**31, 2**32 - 1]
 
 
-def truncate(rng, content):
-    return content[: rng.integers(0, len(content) + 1)]
-
-
-def flip_bits(rng, content):
-    changed = bytearray(content)
+def flip_bits(rng, data):
     for _ in range(rng.integers(1, 9)):
-        changed[rng.integers(len(changed))] ^= 1 << rng.integers(8)
-    return bytes(changed)
+        flip_bit(rng, data)
 
 
-def flip_header_bits(rng, content):
-    return flip_bits(rng, content[:20]) + content[20:]
+def flip_header_bit(rng, data):
+    data[rng.integers(min(20, len(data)))] ^= 1 << rng.integers(8)
 
 
-def edit_header(rng, content):
+def edit_header(rng, data):
     at = 4 * rng.integers(0, 5)
-    return content[:at] + struct.pack(">I", rng.choice(NUMBERS)) + content[at + 4 :]
+    data[at : at + 4] = struct.pack(">I", rng.choice(NUMBERS))
 
 
-def insert(rng, content):
-    at = rng.integers(0, len(content) + 1)
-    return content[:at] + rng.bytes(rng.integers(1, 40)) + content[at:]
+def repeat(rng, data):
+    data *= int(rng.integers(2, 4))
 
 
-def delete(rng, content):
-    at = rng.integers(0, len(content))
-    return content[:at] + content[at + rng.integers(1, 40) :]
+def keep(rng, data):
+    pass
 
 
-def repeat(rng, content):
-    return content * int(rng.integers(2, 4))
-
-
-def keep(rng, content):
-    return content
-
-
-MUTATIONS = [truncate, flip_bits, flip_header_bits, edit_header, insert, delete, repeat, keep]
+MUTATIONS = [truncate, flip_bits, flip_header_bit, edit_header, insert, delete, repeat, keep]
 
 
 def mutate(rng, content):
-    return MUTATIONS[rng.integers(len(MUTATIONS))](rng, content)
+    changed = bytearray(content)
+    MUTATIONS[rng.integers(len(MUTATIONS))](rng, changed)
+    return bytes(changed)
 
 
 def draw_file(rng):

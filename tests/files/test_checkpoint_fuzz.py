@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from crafted import seal, sealed_zip
+from damage import delete, flip_bit, insert, truncate
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
@@ -33,10 +34,6 @@ TEXTS = [
 TEXTS += [b"True", b"-1", b"(9999999999,)", b"(), }", b"[", b"\n", b"\x00" * 64]
 
 
-def flip_bit(rng, data):
-    data[rng.integers(len(data))] ^= 1 << rng.integers(8)
-
-
 def set_byte(rng, data):
     data[rng.integers(len(data))] = rng.integers(256)
 
@@ -51,20 +48,6 @@ def set_number(rng, data):
 def set_text(rng, data):
     text, begin = TEXTS[rng.integers(len(TEXTS))], rng.integers(len(data))
     data[begin : begin + len(text)] = text
-
-
-def insert(rng, data):
-    begin = rng.integers(len(data))
-    data[begin:begin] = rng.bytes(rng.integers(1, 64))
-
-
-def truncate(rng, data):
-    del data[rng.integers(len(data)) :]
-
-
-def delete(rng, data):
-    begin = rng.integers(len(data))
-    del data[begin : begin + rng.integers(1, 64)]
 
 
 def copy_within(rng, data):
