@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 
+import numpy as np
 import pytest
 from browser import LAPTOP, PHONE
 from live_page import PAGE, go
@@ -119,6 +121,23 @@ def test_text_has_the_contrast_of_wcag_aa(page):
         for ratio, text in page.run(CONTRAST):
             assert ratio >= 4.5, text
     assert len(page.run(CONTRAST)) > 20
+
+
+# What eyes without red or green cones see of a linear RGB colour: Viénot, Brettel & Mollon (1999).
+BLIND = {
+    "protanopia": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deuteranopia": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+}
+
+
+@pytest.mark.parametrize("eye", BLIND)
+def test_forward_and_gradient_are_told_apart_by_eyes_without_a_kind_of_cones(page, eye):
+    names = "return ['forward', 'gradient'].map((name) => "
+    style = "getComputedStyle(document.querySelector(`#cell .label.${name}`)).fill)"
+    colours = [re.findall(r"\d+", fill) for fill in page.run(names + style)]
+    linear = (np.array(colours, float) / 255) ** 2.2
+    seen = 255 * np.clip(linear @ np.transpose(BLIND[eye]), 0, 1) ** (1 / 2.2)
+    assert np.linalg.norm(seen[0] - seen[1]) > 80
 
 
 def test_whoever_hears_the_page_hears_what_each_control_is(page):
