@@ -1,6 +1,6 @@
 """The same weights and inputs give the same numbers here and in PyTorch, whatever the options."""
 
-import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +14,6 @@ from npslstm.torch_parity import (
     Difference,
     compare,
     from_torch,
-    full_precision,
     import_torch,
     to_torch,
 )
@@ -23,6 +22,19 @@ README = Path(__file__).parents[2] / "README.md"
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}  # ‖ours - theirs‖ / ‖theirs‖
 SIZES = {"input_size": 3, "hidden_size": 4}
 LSTM_OPTIONS = {"num_layers": 2, "bidirectional": True, "batch_first": True, "dropout": 0.25}
+
+
+def run_python(*arguments):
+    """Run Python where the package is found, as nobody else has left it."""
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def both(name):
@@ -275,6 +287,40 @@ def test_modules_that_pytorch_initialised_are_taken_over(torch, dtype):
 
 
 @pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:dropout option adds dropout after all but last:UserWarning")
+def test_dropout_of_one_layer_is_none_as_in_pytorch(torch):
+    lstm = torch.nn.LSTM(2, 4, dropout=0.3)
+    twin = to_torch(LSTMModel(2, 4, 3, rng=0))
+    twin.lstm.dropout = 0.3
+    for module in (twin, lstm):
+        with pytest.warns(UserWarning, match=r"dropout=0\.3 acts between layers") as caught:
+            ours = from_torch(module)
+        assert caught[0].filename == __file__
+        assert getattr(ours, "lstm", ours).dropout == 0
+    x = np.random.default_rng(0).normal(size=(5, 3, 2)).astype(np.float32)
+    expected = lstm.train()(torch.tensor(x))[0].detach().numpy()  # active, if it were any
+    assert Difference.between(ours(x)[0], expected).relative <= 1e-5
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("ragged", [None, [3, 0, 7, 1, 7, 5]])
+def test_pytorchs_default_device_does_not_matter(torch, ragged):
+    """Lengths stay on the CPU, where packing wants them, and weights are where they were asked."""
+    model = LSTMModel(3, 4, 5, 2, dropout=0.4, readout="all", dtype=np.float64, rng=0)
+    x, labels, state, dstate = draw(model, np.random.default_rng(10))
+    torch.set_default_device("meta")  # as "cuda", it holds what nobody placed, and has no values
+    try:
+        report = compare(
+            model, x, labels, state, lengths=ragged, rng=np.random.default_rng(0), dstate=dstate
+        )
+        back = from_torch(to_torch(model))
+    finally:
+        torch.set_default_device(None)
+    assert_parity(report, 1e-12)
+    np.testing.assert_array_equal(back.params["head.bias"], model.params["head.bias"])
+
+
+@pytest.mark.torch
 def test_what_we_do_not_have_is_refused_by_name(torch):
     with pytest.raises(ValueError, match=r"proj_size: expected 0.*given 2"):
         from_torch(torch.nn.LSTM(3, 4, proj_size=2))
@@ -293,50 +339,37 @@ def test_what_we_do_not_have_is_refused_by_name(torch):
         to_torch(LSTM(3, 4, rng=0).astype(complex))
 
 
-def tf32(torch):
-    return [switch.allow_tf32 for switch in (torch.backends.cudnn, torch.backends.cuda.matmul)]
-
-
-def set_tf32(torch, allowed):
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed
-
-
-@pytest.fixture
-def tf32_is_on(torch):
-    before = tf32(torch)
-    set_tf32(torch, [True, True])
-    yield
-    set_tf32(torch, before)
+@pytest.mark.torch
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each choice is made in a child process")
+def test_precision_is_full_inside_and_as_before_outside(torch):
+    done = run_python(Path(__file__).with_name("precision_states.py"))
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr
+    assert int(done.stderr.split()[-1]) >= 5
 
 
 @pytest.mark.torch
-def test_tf32_is_off_inside_and_as_before_outside(torch, tf32_is_on):
-    with contextlib.suppress(KeyError), full_precision():
-        inside = tf32(torch)
-        raise KeyError
-    assert (inside, tf32(torch)) == ([False, False], [True, True])
-
-
-@pytest.mark.torch
-def test_tf32_is_off_in_a_comparison(torch, tf32_is_on, monkeypatch):
+def test_precision_is_full_in_a_comparison(torch, monkeypatch):
     seen, functional = [], torch.nn.functional
     cross_entropy = functional.cross_entropy
 
     def note(*arguments, **options):
-        seen.append(tf32(torch))
+        seen.append(torch.get_float32_matmul_precision())
         return cross_entropy(*arguments, **options)
 
     monkeypatch.setattr(functional, "cross_entropy", note)
     model = LSTMModel(3, 4, 5, rng=0)
     x, labels, _, _ = draw(model, np.random.default_rng(9))
-    compare(model, x, labels)
-    assert seen == [[False, False]]
+    torch.set_float32_matmul_precision("high")
+    try:
+        compare(model, x, labels)
+        assert (seen, torch.get_float32_matmul_precision()) == (["highest"], "high")
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_importing_torch_parity_imports_no_torch():
     code = "import sys, npslstm.torch_parity; sys.exit('torch' in sys.modules)"
-    root = Path(__file__).parents[2]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+    assert run_python("-c", code).returncode == 0
 
 
 def test_without_torch_one_line_says_how_to_install_it(monkeypatch):
