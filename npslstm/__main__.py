@@ -1,4 +1,4 @@
-"""``python -m npslstm gradcheck``: see the gradients hold, and see a wrong one caught."""
+"""``python -m npslstm gradcheck | exercise``: check gradients, and learn to write them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .exercises.command import add_exercise
 from .gradcheck.check import check_gradients
 from .mistakes.table import MISTAKES, mistake
 from .model import LSTMModel
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 if every gradient is right, else 1."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if "run" in options:
+        return options.run(options)
     if options.list_mistakes:
         print("\n".join(map(_described, MISTAKES)))
         return 0
@@ -87,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     look.add_argument("--mutate", metavar="NAME", choices=MISTAKES, help="make this mistake first")
     look.add_argument("--list-mistakes", action="store_true", help="list them, and stop")
+    add_exercise(commands)
     return parser
 
 
