@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import Array
 from ..mistakes import MISTAKES
 from ..mistakes.expressions import EXPRESSIONS
-from .known import FACTORS, KNOWN, TERMS
+from .known import FACTORS, KNOWN, TERMS, THROUGH
 
 __all__ = ["causes", "close", "listed"]
 
@@ -64,7 +64,7 @@ def _seen(name: str, value: Array, right: Array, names: Names) -> Iterator[str]:
             yield "the sign is wrong"
         for other, it in names.items():
             if isinstance(it, np.ndarray) and other != name and close(value, it):
-                yield f"this is {other}"
+                yield f"this is the value of {other}"
         yield from _of_size(value, right)
         yield from _of_blocks(value, right)
         yield from _of_factors(value, right, names)
@@ -72,17 +72,30 @@ def _seen(name: str, value: Array, right: Array, names: Names) -> Iterator[str]:
 
 
 def _known(name: str, value: Array, names: Names) -> Iterator[str]:
-    for mistake, expressions in EXPRESSIONS.items():
-        if name in expressions and close(value, _worth(expressions[name], names)):
-            made = MISTAKES[mistake]
-            found = f"; found in {made.public}" if made.public else ""
-            yield f"{made.what} [{mistake}{found}]"
-    for expression, text in KNOWN.get(name, {}).items():
+    for expression, text in _known_lines(name):
         if close(value, _worth(expression, names)):
             yield text
+    if name in THROUGH:
+        local, line = THROUGH[name]
+        for expression, text in _known_lines(local):
+            if close(value, _worth(line.replace("LOCAL", expression), names)):
+                yield text
+
+
+def _known_lines(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the wrong expressions for a name that are known, each with what is wrong in it."""
+    for mistake, expressions in EXPRESSIONS.items():
+        if name in expressions:
+            made = MISTAKES[mistake]
+            found = f"; found in {made.public}" if made.public else ""
+            yield expressions[name], f"{made.what} [{mistake}{found}]"
+    yield from KNOWN.get(name, {}).items()
 
 
 def _of_shape(value: Array, right: Array) -> Iterator[str]:
+    if value.ndim == 0:
+        total = ": the sum over everything" if close(value, right.sum()) else ""
+        yield f"is a single number{total}, expected an array of shape {right.shape}"
     shapes = f"has shape {value.shape}, expected {right.shape}"
     if value.ndim >= 2 and close(value.T, right):
         yield f"{shapes}: it is transposed"
@@ -161,7 +174,7 @@ def _elsewhere(value: Array, right: Array) -> tuple[list[str], str]:
         wrong = np.flatnonzero(off.any(axis=others))
         if len(wrong) < right.shape[axis]:
             numbers += f"; along axis {axis} only {', '.join(map(str, wrong))} wrong"
-    return ["wrong, by no mistake that is known here"], numbers
+    return ["not the right value, and no mistake that is known here"], numbers
 
 
 def _of_order(steps: list | None, right: range) -> str:

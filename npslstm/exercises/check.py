@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .judge import BLANK, EVERY
+from .problems import SIZES
 from .sheet import Blank, Sheet, read
 
 __all__ = ["LIMIT", "LIMIT_TO_READ", "Outcome", "Row", "check", "rows_of"]
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
     """What a check found."""
 
     sheet: Sheet
+    text: str  # of the student's file
     rows: list[Row]
     printed: str = ""  # by the student's file
 
@@ -65,7 +67,7 @@ def check(path: Path, limit: float | None = None) -> Outcome:
         limit = LIMIT_TO_READ if asked.number == 8 else LIMIT
     unread = _syntax(text, path)
     if unread:
-        return Outcome(asked, rows_of(asked, text, [unread]))
+        return Outcome(asked, text, rows_of(asked, text, [unread]))
     verdicts: list[Verdict] = []
     skip: list[str] = []  # what is left out, for it would not end
     while True:
@@ -84,7 +86,7 @@ def check(path: Path, limit: float | None = None) -> Outcome:
         skip += running["names"]
         of_it = {"line": running["enter"], "causes": [cause], "detail": "", "t": None, "case": 0}
         verdicts += [{"name": name, **of_it} for name in running["rows"]]
-    return Outcome(asked, rows_of(asked, text, verdicts), printed)
+    return Outcome(asked, text, rows_of(asked, text, verdicts), printed)
 
 
 def _syntax(text: str, path: Path) -> Verdict | None:
@@ -94,7 +96,10 @@ def _syntax(text: str, path: Path) -> Verdict | None:
             warnings.simplefilter("ignore")
             compile(text, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
-        reason = f"line {error.lineno} is no valid Python: {error.msg}"
+        code = (error.text or "").partition("#")[0].strip()
+        reason = f"line {error.lineno}, {code[:60]}, is no valid Python: {error.msg}"
+        if "invalid character" in error.msg:
+            reason += "; write * for ⊙, ** 2 for ², and names without marks"
         return {"name": EVERY, "causes": [reason], "line": error.lineno or 1}
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         return {"name": EVERY, "causes": [f"this is no valid Python: {error}"], "line": 1}
@@ -170,6 +175,11 @@ def _wrong_rows(blank: Blank, verdicts: list[Verdict], line: int) -> list[Row]:
         text = f"at t = {', '.join(steps)}: {cause}" if steps else cause
         if same[0].get("detail"):
             text += f" ({same[0]['detail']})"
+        if same[0]["case"]:
+            sizes = ", ".join(
+                f"{k} = {v}" for k, v in zip("NDH", SIZES[same[0]["case"]], strict=True)
+            )
+            text += f" (with {sizes}; with other sizes it was right)"
         rows.append(Row(same[0]["line"] or line, blank.name, blank.equation, False, text))
     return rows
 

@@ -12,6 +12,7 @@ import contextlib
 import copy
 import io
 import json
+import linecache
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def examine(asked: Sheet, text: str, path: str, tell: Tell, skip: set[str]) -> None:
     """Run a file of an exercise and tell what is found, verdict by verdict."""
+    lines = text.splitlines(keepends=True)
+    linecache.cache[path] = (len(text), None, lines, path)  # where exceptions find their line
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the judge says it where a value is not finite
         if asked.number == 5:
@@ -121,16 +124,14 @@ def _run_plainly(
 ) -> None:
     """Run the file as it stands: if all names are right, what the functions return must be, too."""
     module = load(compile(text, path, "exec", dont_inherit=True), path, tell)
-    returned = _returned(asked)
     for case, problem in enumerate(given):
-        for function in returned if module else ():
+        for function, names in _returned(asked).items() if module else ():
             wrong = {"line": 0, "detail": "", "t": None, "case": case}
-            names = returned[function]
             first = next(blank.name for blank in asked.blanks if blank.function == function)
             try:
                 values = module[function](**_arguments(asked, function, problem))  # type: ignore[index]
-                if len(values) != len(names):
-                    raise TypeError(f"{function} must return {', '.join(map(str, names))}")
+                if not isinstance(values, tuple) or len(values) != len(names):
+                    raise TypeError(f"{function} must return {', '.join(names)}")
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -158,14 +159,14 @@ def _arguments(asked: Sheet, function: str, problem: Problem) -> dict[str, Any]:
 
 
 def _returned(asked: Sheet) -> dict[str, list[str]]:
-    """Return the names that each function of the sheet returns; "" for what has no name."""
+    """Return what each function of the sheet returns, as texts, most of them names."""
     result = {}
     for function in ast.parse(asked.text).body:
         if isinstance(function, ast.FunctionDef) and function.name in asked.functions:
             last = function.body[-1]
             assert isinstance(last, ast.Return)
             assert isinstance(last.value, ast.Tuple)
-            result[function.name] = [getattr(item, "id", "") for item in last.value.elts]
+            result[function.name] = list(map(ast.unparse, last.value.elts))
     return result
 
 

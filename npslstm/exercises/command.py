@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from .check import LIMIT, LIMIT_TO_READ, Outcome, Row, check
+from .judge import BLANK
 from .leads import LEADS
 from .sheet import SHEETS, NoExercise, Sheet, blanks_left, read, sheet
 
@@ -120,7 +122,11 @@ def _check(options: argparse.Namespace) -> int:
 def _report(path: Path, outcome: Outcome, hint: bool, answer: bool) -> list[str]:
     asked, rows = outcome.sheet, outcome.rows
     lines = [f"{path}: exercise {asked.number}, {asked.title}", ""]
-    lines += [text for row in rows for text in _row(asked, row, hint, answer)]
+    causes = {row.cause for row in rows}
+    if len(causes) == 1 < len(rows) and not causes & {"", BLANK}:  # the file as a whole
+        lines += _wrapped(f"nothing can be judged: {rows[0].cause}", 4)
+    else:
+        lines += [text for row in rows for text in _row(outcome, row, hint, answer)]
     if outcome.printed.strip():
         printed = outcome.printed.rstrip().splitlines()
         lines += ["", "your file printed:", *(f"  {line}" for line in printed[:40])]
@@ -141,11 +147,14 @@ def _report(path: Path, outcome: Outcome, hint: bool, answer: bool) -> list[str]
     return lines
 
 
-def _row(asked: Sheet, row: Row, hint: bool, answer: bool) -> list[str]:
-    said = "right" if row.right else "blank" if row.cause == "blank" else f"WRONG: {row.cause}"
+def _row(outcome: Outcome, row: Row, hint: bool, answer: bool) -> list[str]:
+    said = "right" if row.right else f"WRONG: {row.cause}"
+    if row.cause == BLANK:
+        left = re.search(rf"\b{row.name}\s*=\s*\.\.\.", outcome.text)
+        said = BLANK if left else f"{BLANK}: no line that is reached gives it a value"
     start = f"line {row.line:3}  {row.equation:9} {row.name:11} "
     lines = _wrapped(start + said, 12)
-    lead = LEADS.get(asked.number, {}).get(row.name)
+    lead = LEADS.get(outcome.sheet.number, {}).get(row.name)
     if lead and not row.right:
         if hint:
             lines += _wrapped(f"{'':12}hint: {lead.hint}", 18)

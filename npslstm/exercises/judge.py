@@ -22,6 +22,12 @@ __all__ = ["BLANK", "EVERY", "Judge", "described"]
 
 BLANK = "blank"  # the cause of a blank
 EVERY = "every name"  # the name in a verdict on the whole file
+ADVICE = {  # what a message of NumPy or Python says of a slip in a formula
+    "bitwise_xor": "a power is written a**2, not a^2",
+    "object is not callable": "is there no * before a bracket?",
+    "'ellipsis'": "a blank is read here",
+}
+
 Seen = dict[str, Any]  # a function's local names
 
 
@@ -126,6 +132,8 @@ class Judge:
         if line and isinstance(error, ValueError):  # as a rule shapes that do not fit
             words = dict.fromkeys(re.findall(r"\w+", self.text[line - 1].partition("#")[0]))
             shapes = [f"{w} {np.shape(seen[w])}" for w in words if _is_array(seen.get(w))]
+            if "mismatch in its core dimension" in text:  # NumPy's words for it
+                text = text.partition("matmul:")[0] + "the inner sizes of a product differ"
             text += f"; the shapes are {', '.join(shapes)}" if shapes else ""
         for name in names:
             if self.broken.get(name, ...) != key:
@@ -189,10 +197,18 @@ def described(error: BaseException, file: str) -> tuple[str, int | None]:
         frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file
     ]
     said = traceback.format_exception_only(error)[-1].strip()
+    for sign, advice in ADVICE.items():
+        if sign in said:
+            said += f": {advice}"
     if not frames:
         return said, None
     line = frames[-1].lineno or 0
-    return f"line {line} raises {said}", line
+    code = (frames[-1].line or "").partition("#")[0].strip()
+    where = f"line {line}, {code[:60]}," if code else f"line {line}"
+    unbound = re.search(r"cannot access local variable '(\w+)'", said)
+    if unbound:
+        return f"{where} reads {unbound[1]}, which has no value yet", line
+    return f"{where} raises {said}", line
 
 
 def _key(seen: Seen, place: str) -> Key | None:

@@ -5,7 +5,7 @@ As in ``npslstm/mistakes/expressions.py`` every name in an expression has its ri
 
 from __future__ import annotations
 
-__all__ = ["FACTORS", "KNOWN", "TERMS"]
+__all__ = ["FACTORS", "KNOWN", "TERMS", "THROUGH"]
 
 
 def _gate(gate: str) -> dict[str, str]:
@@ -15,6 +15,17 @@ def _gate(gate: str) -> dict[str, str]:
     }
 
 
+def _local(gate: str, factor: str) -> dict[str, str]:
+    derivative = f"whose derivative is {gate} (1 - {gate})"
+    again = f"1 / (1 + np.exp(-{gate}))"
+    return {
+        f"{factor} * (1 - {gate}**2)": f"{gate} is a σ, {derivative}; 1 - s² is for a tanh",
+        f"{factor} * {again} * (1 - {again})": f"σ is taken twice: {gate} is σ(a_{gate}) already",
+        f"{factor} * {gate} * 1 - {gate}": BRACKETS,
+    }
+
+
+BRACKETS = "a bracket is missing: 1 - … is one factor"
 DC_IN = "dc_in stands where dc belongs: dc is all that reaches c, with what comes through h"
 DH_ONLY = (
     "dh stands where dc belongs: this gate acts on h through c, so it needs all that reaches c"
@@ -47,11 +58,23 @@ KNOWN: dict[str, dict[str, str]] = {
     "dh_dc": {
         "o * (1 - c**2)": "tanh′(c) is 1 - tanh(c)², and tanh(c) is tanh_c: here stands c",
         "o * tanh_c * (1 - tanh_c)": "tanh′ is 1 - tanh²; s (1 - s) is the derivative of a σ",
+        "o * (1 - np.tanh(tanh_c) ** 2)": "tanh is taken twice: tanh_c is tanh(c) already",
+        "o * (1 - np.tanh(c**2))": "the square belongs outside: tanh(c)², not tanh(c²)",
+        "o * (1 - tanh_c) ** 2": "the square belongs to tanh_c alone: 1 - tanh_c²",
+        "o * 1 - tanh_c**2": BRACKETS,
     },
-    "dc_dag": {"i * g * (1 - g)": "g is a tanh, whose derivative is 1 - g²; s (1 - s) is for a σ"},
-    "dc_dai": {"g * (1 - i**2)": "i is a σ, whose derivative is i (1 - i); 1 - s² is for a tanh"},
-    "dc_daf": {"c_prev * (1 - f**2)": "f is a σ, whose derivative is f (1 - f), not 1 - f²"},
-    "dh_dao": {"tanh_c * (1 - o**2)": "o is a σ, whose derivative is o (1 - o), not 1 - o²"},
+    "dc_dag": {
+        "i * g * (1 - g)": "g is a tanh, whose derivative is 1 - g²; s (1 - s) is for a σ",
+        "i * (1 - np.tanh(g) ** 2)": "tanh is taken twice: g is tanh(a_g) already",
+        "i * (1 - g) ** 2": "the square belongs to g alone: 1 - g²",
+        "i * 1 - g**2": BRACKETS,
+    },
+    "dc_dai": _local("i", "g"),
+    "dc_daf": _local("f", "c_prev"),
+    "dh_dao": _local("o", "tanh_c"),
+    "dc_dc_prev": {
+        "0 * f + 1": "as in an LSTM without a forget gate: here c_prev is multiplied by f",
+    },
     # 3: one step backward
     "dc": {
         "dc_in + dh": "dh is ∂loss/∂h: on its way to c it must pass ∂h/∂c",
@@ -104,7 +127,10 @@ KNOWN: dict[str, dict[str, str]] = {
     "dc_next": {"dc_of[t + 1]": CARRIED, "dc_of[0]": CARRIED},
     "dc_in": {"dc_n": "dc_n reaches the last step alone; all others get dc_next"},
     "dh_0": {"dh_of[0]": "this is the gradient of the h after step 0, not of the one before it"},
-    "dc_0": {"dc_of[0]": "this is the gradient of the c after step 0, not of the one before it"},
+    "dc_0": {
+        "dc_of[0]": "this is the gradient of the c after step 0, not of the one before it",
+        "dc_in_of[0]": "this is what arrived at step 0, not what that step hands back",
+    },
     # 6: peephole
     "dweight_co": {"(da_o * c_prev).sum(axis=0)": "o sees the new c, not c_prev"},
     "dweight_ci": {"(da_i * c).sum(axis=0)": "i sees c_prev, not the new c"},
@@ -121,6 +147,15 @@ KNOWN: dict[str, dict[str, str]] = {
     },
 }
 
+THROUGH = {  # names of exercise 3 that a student may make without the local derivative given
+    "dc": ("dh_dc", "dc_in + dh * (LOCAL)"),
+    "da_o": ("dh_dao", "dh * (LOCAL)"),
+    "da_i": ("dc_dai", "dc * (LOCAL)"),
+    "da_f": ("dc_daf", "dc * (LOCAL)"),
+    "da_g": ("dc_dag", "dc * (LOCAL)"),
+    "dc_prev": ("dc_dc_prev", "dc * (LOCAL)"),
+}
+
 ACTIVATIONS = ("i", "f", "g", "o", "tanh_c", "h", "c", "c_prev", "h_prev", "r", "z", "n", "a_hn")
 GRADIENTS = ("dh", "dc", "dc_in", "da_o", "da_i", "da_f", "da_g", "dn", "dz", "da_n", "dr")
 
@@ -134,6 +169,8 @@ FACTORS = (
     *("dh_dc", "dh_dao", "dc_dai", "dc_daf", "dc_dag", "dc_dc_prev"),
 )
 TERMS = (
+    "dh_dc",
+    "dh_dao",
     "bias_ih",
     "bias_hh",
     "x @ weight_ih.T",

@@ -12,7 +12,7 @@ from ..arguments import Array
 from ..cell import LSTMCell
 from .equations import derivative, gates, gradient, gru, lstm, lstm_sequence, peephole, run
 
-__all__ = ["END", "PROBLEMS", "START", "Key", "Problem", "problems"]
+__all__ = ["END", "PROBLEMS", "SIZES", "START", "Key", "Problem", "problems"]
 
 Key = int | str  # when a name is judged: inside a loop over t at this t, or outside
 START, END = "before the loop", "after the loop"
@@ -180,6 +180,7 @@ def sequence_problem(rng: np.random.Generator, sizes: tuple[int, int, int]) -> P
         "T": T,
         "dh_of": dh,
         "dc_of": at_every_step("c"),
+        "dc_in_of": dc_in,
         **{
             f"d{name}_of": np.array(each)  # of every step by itself
             for name, each in zip(cell.params, zip(*steps, strict=True), strict=True)

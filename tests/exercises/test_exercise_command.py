@@ -112,6 +112,18 @@ def test_a_wrong_line_is_shown_with_its_mistake(capsys):
     assert "4 of 6 right; --hint leads on" in printed
 
 
+def test_what_spoils_the_whole_file_is_told_once(capsys):
+    assert run("check", written(filled(2, dc_daf="c_prev ⊙ f"))) == 1
+    printed = capsys.readouterr().out
+    assert printed.count("is no valid Python: invalid character") == 1
+    assert "write * for ⊙" in printed
+
+
+def test_a_name_that_no_line_gives_a_value_is_told(capsys):
+    assert run("check", written(filled(2, dc_daf="dc_dfa = c_prev\n\n"))) == 1
+    assert "blank: no line that is reached gives it a value" in capsys.readouterr().out
+
+
 def test_hints_lead_and_answers_tell(capsys):
     path = written(filled(2, dc_daf="..."))
     assert run("check", path, "--hint") == 1
@@ -200,11 +212,19 @@ def test_a_file_that_does_not_end_before_any_function():
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("    dc_daf =", "    dc_daf = = ", "line 25 is no valid Python: invalid syntax"),
+        (
+            "    dc_daf =",
+            "    dc_daf = = ",
+            "line 25, dc_daf = =  c_prev * f * (1 - f), is no valid Python: invalid syntax",
+        ),
         ("import numpy as np", "import numpyy as np", "No module named 'numpyy'"),
-        ("import numpy as np", "1 / 0", "line 18 raises ZeroDivisionError: division by zero"),
-        ("import numpy as np", "exit()", "line 18 raises SystemExit"),
-        ("import numpy as np", "x = input('?')", "line 18 raises EOFError"),
+        (
+            "import numpy as np",
+            "1 / 0",
+            "line 18, 1 / 0, raises ZeroDivisionError: division by zero",
+        ),
+        ("import numpy as np", "exit()", "line 18, exit(), raises SystemExit"),
+        ("import numpy as np", "x = input('?')", "line 18, x = input('?'), raises EOFError"),
     ],
 )
 def test_a_file_that_cannot_run_has_a_row_for_each_name(old, new, said):
