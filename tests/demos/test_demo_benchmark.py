@@ -214,6 +214,15 @@ def test_an_error_in_a_worker_is_shown():
         with pytest.raises(RuntimeError, match="ValueError: math domain error"):
             worker.call(math.sqrt, -1.0)
         assert worker.call(math.sqrt, 4.0) == 2.0
+    with Worker() as worker, pytest.raises(RuntimeError, match="a worker process ended"):
+        worker.call(os._exit, 1)
+
+
+def test_an_interrupt_does_not_wait_for_the_call_in_progress():
+    worker = Worker()
+    with pytest.raises(KeyboardInterrupt), worker:
+        raise KeyboardInterrupt
+    assert worker._process.returncode != 0
 
 
 def test_workers_have_the_threads_and_the_core_that_they_were_given(monkeypatch):

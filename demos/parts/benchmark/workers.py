@@ -104,7 +104,10 @@ class Worker:
         """Return ``function(*args)`` of the other process."""
         pickle.dump((function, args), self._process.stdin)
         self._process.stdin.flush()
-        succeeded, result = pickle.load(self._process.stdout)
+        try:
+            succeeded, result = pickle.load(self._process.stdout)
+        except EOFError:
+            raise RuntimeError("a worker process ended, perhaps for want of memory") from None
         if not succeeded:
             raise RuntimeError(f"in a worker process:\n{result}")
         return result
@@ -125,8 +128,11 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._process.stdin.close()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error:  # Ctrl-C above all: do not wait for the call in progress
+            self._process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
