@@ -24,7 +24,6 @@ from parts.live.builder import build, read_model
 
 from npslstm import LSTMModel
 from npslstm.datasets import MNIST, as_sequences, load_embedded
-from npslstm.files import replacing
 from npslstm.optim import Adam
 from npslstm.training import Progress, fit, steps_per_epoch
 from npslstm.training.learning_rate import one_cycle
@@ -86,8 +85,7 @@ def main(argv: list[str] | None = None) -> None:
         model = load(args.load) if args.load else train(data, args.units, args.epochs, args.seed)
         page = build(model, data)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(args.out) as file:
-            file.write(page.encode())
+        args.out.write_text(page, encoding="utf-8")
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"wrote {args.out} ({args.out.stat().st_size / 1000:.0f} kB)")

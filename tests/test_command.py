@@ -7,7 +7,9 @@ import sys
 import pytest
 from demo_runs import run
 
+from npslstm import __main__
 from npslstm.__main__ import main
+from npslstm.gradcheck import GradientReport, GradientRow
 from npslstm.mistakes import MISTAKES
 
 SMALL = ["gradcheck", "--layers", "1", "--hidden", "2", "--steps", "3"]
@@ -46,6 +48,26 @@ def test_a_mistake_fails_and_its_equation_is_named(capsys):
     assert "the first wrong line is (15)  dc = dc_in + dh ⊙ (9)" in printed
 
 
+@pytest.mark.parametrize("verdicts", [["undecided"], ["passed", "undecided"], ["FAILED"]])
+def test_the_exit_status_is_the_worst_verdict(capsys, monkeypatch, verdicts):
+    """3 where no check could tell, and none failed."""
+    made = iter([*verdicts, *verdicts])
+
+    def check(*given, **options):
+        row = GradientRow("x", {"passed": "ok"}.get(verdict := next(made), verdict), 0, 0, 0, 0)
+        return GradientReport("", [row])
+
+    monkeypatch.setattr(__main__, "check_gradients", check)
+    options = ["--intermediates"] * (len(verdicts) - 1)
+    assert main([*SMALL, *options]) == (1 if "FAILED" in verdicts else 3)
+
+
+def test_what_it_prints_fits_80_columns(capsys):
+    main([*SMALL, "--bidirectional", "--mutate", "drop_dc", "--intermediates"])
+    main(["gradcheck", "--list-mistakes"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("name", [name for name, made in MISTAKES.items() if made.needs])
 def test_what_a_mistake_needs_is_switched_on(capsys, name):
     status = main([*SMALL, "--mutate", name])
@@ -68,7 +90,7 @@ def test_the_mistakes_are_listed(capsys):
         ("--lengths 9 1", "lengths: expected 0 to T = 3, given 9"),
         ("--lengths 1", "lengths: expected shape (2,), one a row, given (1,)"),
         ("--intermediates --at 1 0", "at: expected 0 <= layer < 1, given 1"),
-        ("--mutate typo", "argument --mutate: invalid choice: 'typo'"),
+        ("--mutate typo", "--mutate: expected one of those that --list-mistakes shows, given typo"),
     ],
 )
 def test_bad_options_are_explained(capsys, options, said):

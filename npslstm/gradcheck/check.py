@@ -20,24 +20,23 @@ from .. import losses
 from ..arguments import Array, generator
 from ..kernel.layout import Layout
 from .comparison import Comparison
-from .differences import EPS
+from .differences import EPS, noise_of, typical_size
+from .faults import behaviour_of, faults_of_none
+from .found import norm
 from .intermediates import check_step
-from .report import GradientReport, GradientRow
-from .rounding import rounding
+from .moves import Moves
+from .report import SKIPPED, GradientReport, GradientRow
 from .subject import (
     Arrays,
     Subject,
-    faults_of,
+    check_params,
     gradients_of,
-    in_double,
-    is_single,
-    leaves,
-    like,
     of_functions,
     of_layer,
     run_on_copies,
     with_loss,
 )
+from .trees import in_double, is_single, leaves, like
 
 __all__ = ["GradientReport", "check_gradients"]
 
@@ -66,7 +65,8 @@ def check_gradients(
     layer : LSTMCell, LSTM, LSTMModel, RNN, Linear, or a pair of functions (forward, backward)
         Any object with ``params``, ``forward``, ``backward`` and ``astype`` after their pattern.
         Of a pair, ``forward(x, **params)`` returns one or more outputs and then a cache, and
-        ``backward(cache, *doutputs)`` returns dx and a dictionary of the gradients of ``params``.
+        ``backward(cache, *doutputs)`` returns dx, or None for it, and a dictionary of the gradients
+        of ``params``.
     x : ndarray
         The input.
     state : as the layer's, optional
@@ -85,7 +85,7 @@ def check_gradients(
         Where to take the derivation apart, in mode "intermediates": the bottom layer's middle step
         by default. Direction 1 is the reverse, whose steps count from each row's end.
     tolerance : float
-        Largest relative error ‖analytic - numeric‖ / ‖numeric‖ of an array.
+        Largest relative error, of each entry, or along a direction of the array's norm; below 1.
     seed : numpy.random.Generator or int
         Draws directions, upstream gradients and states: the same seed, the same check.
     verbose : bool
@@ -97,7 +97,8 @@ def check_gradients(
     Returns
     -------
     GradientReport
-        True if all is right; ``rows`` holds the table as data.
+        True if all is right; ``rows`` holds the table as data, ``verdict`` is "passed", "FAILED",
+        or "undecided" where rounding is amplified so much that no check could tell.
 
     Warns
     -----
@@ -113,8 +114,15 @@ def check_gradients(
     Notes
     -----
     float32 is checked in float64: a complex step in float32 could not tell a mistake of relative
-    size 1e-6 from rounding, and it is the same code. Where gates are saturated, a gradient is held
-    to what rounding can do to it (``rounding.py``), and the report says so.
+    size 1e-6 from rounding, and it is the same code. A pair of functions that computes in float32
+    whatever it is given is held to the rounding of float32, and the report says so.
+
+    What misses the tolerance is held to what rounding can do to it, as where gates are saturated.
+    That is measured, for layers and for functions of yours that compute with NumPy's arrays
+    (``shaken.py``); of numbers that leave NumPy, as in the math module, it sees nothing.
+
+    Backward is also run with None for each upstream gradient for which its signature has None, as a
+    default or in an annotation: that must be the same as zeros.
 
     Examples
     --------
@@ -129,11 +137,20 @@ def check_gradients(
         )
     if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
         given = getattr(x, "dtype", type(x).__name__)
-        raise TypeError(f"x: expected a NumPy array of float32 or float64, given {given}")
+        raise TypeError(
+            f"x: expected a NumPy array of float32 or float64, given {given}; "
+            "np.array(x, float) makes one"
+        )
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float | np.number):
+        raise TypeError(f"tolerance: expected a number, given {type(tolerance).__name__}")
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance: expected at least 0 and less than 1, given {tolerance}")
     if not isinstance(seed, int | np.integer | np.random.Generator):
         raise TypeError(
             f"seed: expected an int or a numpy.random.Generator, given {type(seed).__name__}"
         )
+    if params is not None:
+        check_params(params)
     given = (x, state, params, y, options)
     single = any(map(is_single, leaves((given, getattr(layer, "params", None)))))
     x, state, params, y, options = in_double(given)
@@ -144,11 +161,13 @@ def check_gradients(
         if at is not None:
             raise ValueError(f'at: expected None unless mode is "intermediates", given {at}')
         subject = _subject(layer, x, state, params, options, rng)
+        lossless = subject
         if loss is not None or y is not None:
             loss = losses.cross_entropy if loss is None else loss
             mask = _loss_mask(layer, x, options)
             subject = with_loss(subject, lambda output: loss(output, y, **mask))
-        report = _check(subject, mode, tolerance, rng)
+        with np.errstate(all="ignore"):  # what is not finite is reported
+            report = _check(subject, lossless, mode, tolerance, rng)
     if not isinstance(seed, np.random.Generator):
         report = replace(report, title=f"{report.title}, seed {seed}")
     if single:
@@ -174,7 +193,9 @@ def _subject(
         if state is not None:
             raise TypeError("state: expected among params, for a pair of functions")
         forward, backward = layer
-        return of_functions(forward, backward, x, params or {}, options)
+        if not (callable(forward) and callable(backward)):
+            raise TypeError("layer: expected two functions (forward, backward) in the pair")
+        return of_functions(forward, backward, x, {} if params is None else params, options)
     if params is not None:
         raise TypeError("params: expected None unless layer is a pair of functions")
     return of_layer(layer, x, state, options, rng)
@@ -189,45 +210,80 @@ def _loss_mask(layer: Any, x: Array, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(
-    subject: Subject, mode: str | None, tolerance: float, rng: np.random.Generator
+    subject: Subject,
+    lossless: Subject,
+    mode: str | None,
+    tolerance: float,
+    rng: np.random.Generator,
 ) -> GradientReport:
     """Hold the gradient of every array to the differences."""
     arrays = subject.arrays
-    outputs, _ = run_on_copies(subject, arrays)
-    upstream = [rng.standard_normal(np.shape(output)) for output in leaves(outputs)]
-    doutputs = like(outputs, iter(upstream))
+    outputs = run_on_copies(subject, arrays).outputs
+    doutputs = _upstream(outputs, rng)
     gradients = gradients_of(subject, doutputs)
+    if not gradients:
+        raise ValueError("backward: expected a gradient to check, given none")
+    behaviour = behaviour_of(subject, outputs, doutputs, gradients)
+    faults = behaviour.faults
+    if not all(np.isfinite(output).all() for output in leaves(outputs)):
+        faults.append("forward gives numbers that are not finite")
+
+    def terms(moved: Arrays) -> list[Any]:
+        pairs = zip(leaves(doutputs), leaves(run_on_copies(subject, moved).outputs), strict=True)
+        return [dy * output for dy, output in pairs]
 
     def objective(moved: Arrays) -> Any:
-        terms = zip(upstream, leaves(run_on_copies(subject, moved)[0]), strict=True)
-        return sum((dy * output).sum() for dy, output in terms)
+        return sum(term.sum() for term in terms(moved))
 
     if mode is None:
         affordable = sum(array.size for array in arrays.values()) <= AFFORDABLE
         mode = "elementwise" if affordable else "directional"
-    terms = (
-        np.linalg.norm(dy * np.maximum(1, np.abs(output)))
-        for dy, output in zip(upstream, leaves(outputs), strict=True)
-    )
+    scale = norm(np.array([norm(term) for term in terms(arrays)]))
+    moves = Moves(subject, doutputs, rng, behaviour.repeats)
     comparison = Comparison(
         elementwise=mode == "elementwise",
         tolerance=tolerance,
         rng=rng,
-        noise=8 * EPS * float(sum(terms)),
-        rounding=rounding(lambda: gradients_of(subject, doutputs), rng),
+        noise=max(_noise(objective, arrays, rng), EPS * scale),
+        rounding=moves.rounding,
+        coarse=moves.coarse,
+        scale=scale,
     )
-    largest = max(float(np.linalg.norm(gradient)) for gradient in gradients.values())
 
     def row(name: str, array: Array) -> GradientRow:
         def function(moved: Array) -> Any:
             return objective({**arrays, name: moved})
 
-        return comparison.row(name, function, array, gradients[name], largest)
+        if name not in gradients:
+            return GradientRow(name, SKIPPED, 0.0, None, None, 0.0)
+        return comparison.row(name, function, array, gradients[name])
 
     rows = [row(name, array) for name, array in arrays.items()]
+    if behaviour.repeats:
+        dy = _upstream(run_on_copies(lossless, arrays).outputs, rng)
+        faults = faults + faults_of_none(lossless, dy, behaviour.keeps)
     return GradientReport(
         f"{subject.title}: every gradient, {mode}",
         rows,
-        faults_of(subject, outputs, doutputs, gradients),
-        comparison.notes(),
+        faults,
+        behaviour.notes + comparison.notes(),
     )
+
+
+def _upstream(outputs: list[Any], rng: np.random.Generator) -> Any:
+    """Draw a gradient for each output."""
+    return like(outputs, (rng.standard_normal(np.shape(output)) for output in leaves(outputs)))
+
+
+def _noise(objective: Callable[[Arrays], Any], arrays: Arrays, rng: np.random.Generator) -> float:
+    """Measure how far rounding puts the objective off."""
+    directions = {
+        name: typical_size(array) * rng.standard_normal(array.shape)
+        for name, array in arrays.items()
+    }
+
+    def value(s: float) -> float:
+        moved = {name: array + s * directions[name] for name, array in arrays.items()}
+        return float(objective(moved))
+
+    return noise_of(value, 1.0)

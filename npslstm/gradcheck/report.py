@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["GradientReport", "GradientRow"]
+__all__ = ["FAILED", "NOTHING", "OK", "SKIPPED", "UNDECIDED", "GradientReport", "GradientRow"]
+
+# The verdict on one gradient
+OK = "ok"
+FAILED = "FAILED"
+UNDECIDED = "undecided"  # no check could tell, as rounding is amplified too much
+NOTHING = "nothing to see"  # 0 on both sides: right, but so would many a wrong one be
+SKIPPED = "not checked"
+
+WIDTH = 80  # columns of the report
 
 
 @dataclass(frozen=True)
@@ -13,15 +23,20 @@ class GradientRow:
     """One quantity: what the code under test says of it, and what the differences say."""
 
     name: str
-    passed: bool
+    verdict: str  # one of the five above
     analytic: float  # at the worst entry, or along the random direction
     complex_step: float | None  # there; None where the complex step does not apply
     central: float | None  # central differences there; None where they were not asked
-    error: float  # ‖analytic - numeric‖ / ‖numeric‖, over the whole array
+    error: float  # ‖analytic - numeric‖ / ‖numeric‖; of the worst entry, if that alone fails
     index: tuple[int, ...] | None = None  # the worst entry; None: a direction, or an empty array
     order: float | None = None  # of the Taylor remainder: 2 if right, 1 if wrong; None: too small
     equation: str = ""  # its number in gates.py and cell.py, where it is an intermediate
     formula: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.verdict in (OK, NOTHING, SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -45,79 +60,113 @@ class GradientReport:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def verdict(self) -> str:
+        """``"passed"``, ``"FAILED"`` or ``"undecided"``."""
+        if self.failed or self.faults:
+            return FAILED
+        return UNDECIDED if self.undecided else "passed"
+
+    @property
     def passed(self) -> bool:
         """Whether every row passed and there is no fault."""
-        return not self.faults and all(row.passed for row in self.rows)
+        return self.verdict == "passed"
 
     @property
     def failed(self) -> list[GradientRow]:
-        """The rows that did not pass."""
-        return [row for row in self.rows if not row.passed]
+        """The rows that are wrong."""
+        return [row for row in self.rows if row.verdict == FAILED]
+
+    @property
+    def undecided(self) -> list[GradientRow]:
+        """The rows of which no check could tell."""
+        return [row for row in self.rows if row.verdict == UNDECIDED]
 
     @property
     def worst(self) -> float:
-        """The largest norm-wise relative error."""
+        """The largest relative error."""
         return max((row.error for row in self.rows), default=0.0)
 
     def __bool__(self) -> bool:
         return self.passed
 
     def __repr__(self) -> str:
-        return f"<GradientReport: {self._verdict()}>"
+        return f"<GradientReport: {self._summary()}>"
 
     def __str__(self) -> str:
-        table = [_HEAD, *(_cells(row) for row in self.rows)]
-        shown = [k for k in range(len(_HEAD)) if any(cells[k] for cells in table[1:])]
-        widths = {k: max(len(cells[k]) for cells in table) for k in shown}
-        lines = [
-            "  ".join(
-                cells[k].ljust(widths[k]) if k in _LEFT else cells[k].rjust(widths[k])
-                for k in shown
-            ).rstrip()
-            for cells in table
-        ]
         remarks = [f"fault: {text}" for text in self.faults]
         remarks += [f"note: {text}" for text in self.notes]
-        remarks.append(self._verdict())
-        wrapped = [
-            textwrap.fill(text, 100, subsequent_indent="  ", break_on_hyphens=False)
-            for text in remarks
-        ]
-        return "\n".join([self.title, "", *lines, "", *wrapped])
+        remarks.append(self._summary())
+        return "\n".join([wrapped(self.title), "", *_table(self.rows), "", *map(wrapped, remarks)])
 
-    def _verdict(self) -> str:
+    def _summary(self) -> str:
         if self.passed:
             return f"passed: {len(self.rows)} rows, the largest error {self.worst:.1e}"
-        names = [row.name for row in self.failed] + ["see the faults"] * bool(self.faults)
-        return f"FAILED: {', '.join(names)}"
+        names = [row.name for row in self.failed or self.undecided]
+        return f"{self.verdict}: {', '.join(names + ['see the faults'] * bool(self.faults))}"
 
 
-_HEAD = (
-    "equation",
-    "gradient",
-    "worst at",
-    "analytic",
-    "complex step",
-    "error",
-    "central difference",
-    "Taylor order",
-    "",
-)
-_LEFT = (0, 1, 2, 8)
+def wrapped(text: str) -> str:
+    """Break a remark into lines."""
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _table(rows: list[GradientRow]) -> list[str]:
+    """Write a line a row; below a row that did not pass, both numbers in full.
+
+    A name that leaves no room for its numbers gets a line to itself. The lines of a derivation show
+    their formulas in place of the entry and its derivative.
+    """
+    cells = [_HEAD, *map(_cells, rows)]
+    dropped = _ENTRY if any(row.equation for row in rows) else ()
+    shown = [k for k in range(len(_HEAD)) if k not in dropped and any(c[k] for c in cells[1:])]
+    widths = {k: max(len(c[k]) for c in cells) for k in shown}
+    room = WIDTH - sum(widths[k] + 2 for k in shown if k != _NAME)
+    widths[_NAME] = max(len(_HEAD[_NAME]), min(room, widths.get(_NAME, 0)))
+    lines = []
+    for row, texts in zip([None, *rows], cells, strict=True):
+        if len(texts[_NAME]) > widths[_NAME]:
+            lines.append("  ".join(filter(None, texts[: _NAME + 1])))
+            texts = ("",) * (_NAME + 1) + texts[_NAME + 1 :]
+        padded = [
+            texts[k].ljust(widths[k]) if k in _LEFT else texts[k].rjust(widths[k]) for k in shown
+        ]
+        if row is not None and row.verdict in (NOTHING, SKIPPED):
+            padded = [*padded[: shown.index(_NAME) + 1], row.verdict]
+        lines.append("  ".join(padded).rstrip())
+        if row is not None and not row.passed:
+            lines += textwrap.wrap(_in_full(row), WIDTH, initial_indent=" " * 4, **_INDENT)
+    return lines
+
+
+_HEAD = ("equation", "gradient", "worst at", "analytic", "complex step", "central", "error", "")
+_NAME = 1
+_ENTRY = (2, 4)  # what the lines of a derivation leave out
+_LEFT = (0, 1, 2, 7)
+_INDENT: dict[str, Any] = {"subsequent_indent": " " * 4, "break_on_hyphens": False}
 
 
 def _cells(row: GradientRow) -> tuple[str, ...]:
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:+.12e}"
-
+    name = row.name + (f" = {row.formula}" if row.formula else "")
+    if row.verdict in (NOTHING, SKIPPED):
+        return (row.equation, name, *[""] * 6)
+    exact = row.complex_step is not None
     return (
         row.equation,
-        row.name + (f" = {row.formula}" if row.formula else ""),
+        name,
         "" if row.index is None else str(row.index).replace(",)", ")"),
-        number(row.analytic),
-        number(row.complex_step),
+        f"{row.analytic:+.4e}",
+        f"{row.complex_step:+.4e}" if exact else "",
+        "" if exact or row.central is None else f"{row.central:+.4e}",
         f"{row.error:.1e}",
-        "" if row.central is None else number(row.central),
-        "" if row.order is None else f"{row.order:.2f}",
-        "ok" if row.passed else "FAILED",
+        row.verdict,
     )
+
+
+def _in_full(row: GradientRow) -> str:
+    """Write both numbers with all their digits."""
+    name, numeric = "complex step", row.complex_step
+    if numeric is None:
+        name, numeric = "central difference", row.central
+    where = "" if row.index is None else f"at {row.index}: ".replace(",)", ")")
+    other = "" if numeric is None else f", {name} {numeric:+.12e}"
+    return f"{where}analytic {row.analytic:+.12e}{other}"

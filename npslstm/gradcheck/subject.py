@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arguments import Array
+from .trees import leaves, like
 
 __all__ = [
     "Arrays",
+    "Run",
     "Subject",
-    "faults_of",
+    "check_params",
     "frozen",
     "gradients_of",
-    "in_double",
-    "is_single",
-    "leaves",
-    "like",
     "of_functions",
     "of_layer",
     "run_on_copies",
@@ -37,12 +35,22 @@ Arrays = dict[str, Array]
 Backward = Callable[[list[Any]], Arrays]
 
 
+class Run(NamedTuple):
+    """One forward: its outputs, its backward by name, its cache."""
+
+    outputs: list[Any]
+    backward: Backward
+    cache: Any
+
+
 class Subject(NamedTuple):
     """Something to check: its name, its arrays, and how to run it on such arrays."""
 
     title: str
     arrays: Arrays  # float64: the parameters, x, the initial states
-    run: Callable[[Arrays], tuple[list[Any], Backward]]  # outputs, and gradients by name
+    run: Callable[[Arrays], Run]
+    backward: Callable[..., Any]  # as it was given: its signature says where it takes None
+    in_float64: bool  # float64 is promised throughout, as ``astype`` does
 
 
 def of_layer(
@@ -64,7 +72,7 @@ def of_layer(
         state = like(state, (rng.standard_normal(s.shape) for s in leaves(state)))
     starts = dict(zip(("h_0", "c_0"), leaves(state) if stateful else [], strict=False))
 
-    def run(arrays: Arrays) -> tuple[list[Any], Backward]:
+    def run(arrays: Arrays) -> Run:
         twin = layer.astype(np.result_type(*arrays.values()))
         for name, param in twin.params.items():
             param[...] = arrays[name]
@@ -75,9 +83,10 @@ def of_layer(
             dx, *dstart, grads = twin.backward(cache, *doutputs)
             return {**grads, "x": dx, **dict(zip(starts, leaves(dstart), strict=True))}
 
-        return outputs, backward
+        return Run(outputs, backward, cache)
 
-    return Subject(type(layer).__name__, {**double.params, "x": x, **starts}, run)
+    arrays = {**double.params, "x": x, **starts}
+    return Subject(type(layer).__name__, arrays, run, layer.backward, in_float64=True)
 
 
 def of_functions(
@@ -88,80 +97,62 @@ def of_functions(
     options: dict[str, Any],
 ) -> Subject:
     """Take ``forward(x, **params, **options)`` and ``backward(cache, *doutputs)``."""
-    if "x" in params:
-        raise ValueError("params: expected any names but x, which is the input's")
 
-    def run(arrays: Arrays) -> tuple[list[Any], Backward]:
+    def run(arrays: Arrays) -> Run:
         given = {name: arrays[name] for name in params}
-        *outputs, cache = forward(arrays["x"], **given, **frozen(options))
+        *outputs, cache = _answer(forward(arrays["x"], **given, **frozen(options)))
 
         def gradients(doutputs: list[Any]) -> Arrays:
-            dx, grads = backward(cache, *doutputs)
-            return {**grads, "x": dx}
+            dx, grads = _gradients(backward(cache, *doutputs))
+            return grads if dx is None else {**grads, "x": dx}
 
-        return outputs, gradients
+        return Run(outputs, gradients, cache)
 
     name = getattr(forward, "__name__", type(forward).__name__)
-    return Subject(name, {**params, "x": x}, run)
+    return Subject(name, {**params, "x": x}, run, backward, in_float64=False)
 
 
 def with_loss(subject: Subject, loss: Callable[[Any], tuple[Any, Any]]) -> Subject:
     """Put a loss on the first output, whose place it takes."""
 
-    def run(arrays: Arrays) -> tuple[list[Any], Backward]:
-        outputs, backward = subject.run(arrays)
+    def run(arrays: Arrays) -> Run:
+        outputs, backward, cache = subject.run(arrays)
         value, gradient = loss(outputs[0])
 
         def with_loss_backward(doutputs: list[Any]) -> Arrays:
             return backward([doutputs[0] * gradient, *doutputs[1:]])
 
-        return [value, *outputs[1:]], with_loss_backward
+        return Run([value, *outputs[1:]], with_loss_backward, cache)
 
     return subject._replace(run=run)
 
 
-def run_on_copies(subject: Subject, arrays: Arrays) -> tuple[Any, Any]:
+def run_on_copies(subject: Subject, arrays: Arrays) -> Run:
     """Run on copies, so that who writes to an argument spoils this one run alone."""
     return subject.run({name: array.copy() for name, array in arrays.items()})
 
 
-def gradients_of(subject: Subject, doutputs: Any) -> Arrays:
-    """Run forward and backward, and see that every gradient is there."""
-    _, backward = run_on_copies(subject, subject.arrays)
-    gradients = backward(copy.deepcopy(doutputs))
+def gradients_of(subject: Subject, doutputs: Any, arrays: Arrays | None = None) -> Arrays:
+    """Run forward and backward, and see that every gradient is there; of x, it may be missing."""
+    run = run_on_copies(subject, subject.arrays if arrays is None else arrays)
+    gradients = run.backward(copy.deepcopy(doutputs))
+    if gradients.get("x") is None:
+        gradients.pop("x", None)
     for name, array in subject.arrays.items():
-        if name not in gradients:
-            raise ValueError(f"backward: expected a gradient of {name}, given {sorted(gradients)}")
+        if name == "x" and name not in gradients:
+            continue
+        if gradients.get(name) is None:
+            given = "None" if name in gradients else sorted(gradients)
+            raise ValueError(f"backward: expected a gradient of {name}, given {given}")
         if np.shape(gradients[name]) != array.shape:
             raise ValueError(
                 f"backward: expected the gradient of {name} to have shape {array.shape}, "
                 f"given {np.shape(gradients[name])}"
             )
-    return {name: np.array(gradients[name]) for name in subject.arrays}
-
-
-def faults_of(subject: Subject, outputs: Any, doutputs: Any, gradients: Arrays) -> list[str]:
-    """Find what no number shows: answers that change, and arguments that are written to."""
-    arrays, given = copy.deepcopy((subject.arrays, doutputs))
-    again, backward = subject.run(arrays)
-    if not _same(again, outputs):
-        raise ValueError(
-            "forward: expected the same outputs for the same input, given two answers; "
-            "hold its random numbers fixed"
-        )
-    faults = []
-    backward(given)
-    if not _same((arrays, given), (subject.arrays, doutputs)):
-        faults.append("forward or backward writes to its arguments")
-    second = backward(copy.deepcopy(doutputs))
-    changed = [name for name, first in gradients.items() if not _same(second[name], first)]
-    if changed:
-        faults.append(f"backward, called twice, gives two gradients of {', '.join(changed)}")
-    return faults
-
-
-def _same(one: Any, other: Any) -> bool:
-    return all(map(np.array_equal, leaves(one), leaves(other), [True] * len(leaves(one))))
+        kind = np.asarray(gradients[name]).dtype
+        if kind.kind not in "fciub":
+            raise TypeError(f"backward: expected the gradient of {name} in numbers, given {kind}")
+    return {name: np.array(gradients[name]) for name in subject.arrays if name in gradients}
 
 
 def frozen(options: dict[str, Any]) -> dict[str, Any]:
@@ -172,29 +163,63 @@ def frozen(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def leaves(tree: Any) -> list[Any]:
-    """List what hangs on nested tuples, lists and dictionaries."""
-    if isinstance(tree, dict):
-        tree = list(tree.values())
-    if isinstance(tree, tuple | list):
-        return [leaf for branch in tree for leaf in leaves(branch)]
-    return [tree]
+def check_params(params: Any) -> None:
+    """Demand arrays of float32 or float64 by name."""
+    if not isinstance(params, dict):
+        raise TypeError(
+            "params: expected a dictionary of arrays by the names of forward's arguments, "
+            f"given {type(params).__name__}"
+        )
+    if "x" in params:
+        raise ValueError("params: expected any names but x, which is the input's")
+    for name, param in params.items():
+        if not isinstance(name, str):
+            raise TypeError(f"params: expected names as keys, given {name!r}")
+        if not isinstance(param, np.ndarray):
+            raise TypeError(
+                f"params[{name!r}]: expected a NumPy array, given {type(param).__name__}; "
+                "np.array(…, float) makes one"
+            )
+        if param.dtype not in (np.float32, np.float64):
+            raise TypeError(
+                f"params[{name!r}]: expected float32 or float64, given {param.dtype}; "
+                "astype(float) makes it so"
+            )
 
 
-def like(tree: Any, new: Iterator[Any]) -> Any:
-    """Hang other leaves, in the order of :func:`leaves`, on a copy of ``tree``."""
-    if isinstance(tree, dict):
-        return {name: like(branch, new) for name, branch in tree.items()}
-    if isinstance(tree, tuple | list):
-        return tuple(like(branch, new) for branch in tree)
-    return next(new)
+def _answer(returned: Any) -> tuple[Any, ...]:
+    """Demand of forward outputs and a cache."""
+    convention = "expected one or more outputs and then a cache, as in `return y, cache`"
+    if not isinstance(returned, tuple | list):
+        raise TypeError(f"forward: {convention}, given {type(returned).__name__} alone")
+    if len(returned) < 2:
+        raise ValueError(f"forward: {convention}, given {len(returned)} value(s)")
+    for k, output in enumerate(returned[:-1]):
+        for leaf in leaves(output):
+            if not isinstance(leaf, np.ndarray | np.number | float | complex):
+                raise TypeError(
+                    f"forward: {convention}; expected output {k} to be an array, "
+                    f"given {type(leaf).__name__}"
+                )
+    return tuple(returned)
 
 
-def is_single(leaf: Any) -> bool:
-    """Say whether this is a float32 array."""
-    return isinstance(leaf, np.ndarray) and leaf.dtype == np.float32
-
-
-def in_double(tree: Any) -> Any:
-    """Return ``tree`` with float64 arrays in the place of float32 ones."""
-    return like(tree, (x.astype(np.float64) if is_single(x) else x for x in leaves(tree)))
+def _gradients(returned: Any) -> tuple[Any, Arrays]:
+    """Demand of backward dx and a dictionary; dx may be None, or missing."""
+    if isinstance(returned, dict):
+        return None, returned
+    convention = (
+        "expected dx and a dictionary of the gradients of params, as in "
+        '`return dx, {"W": dW}`; dx may be None'
+    )
+    if not isinstance(returned, tuple | list):
+        raise TypeError(f"backward: {convention}; given {type(returned).__name__} alone")
+    if len(returned) == 1 and isinstance(returned[0], dict):
+        return None, returned[0]
+    if len(returned) != 2:
+        raise ValueError(
+            f"backward: {convention}; given {type(returned).__name__} of {len(returned)} value(s)"
+        )
+    if not isinstance(returned[1], dict):
+        raise TypeError(f"backward: {convention}; the second is {type(returned[1]).__name__}")
+    return returned[0], returned[1]

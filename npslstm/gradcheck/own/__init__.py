@@ -1,1 +1,0 @@
-"""Your own LSTM: bring it along, find its layout, name its mistake."""
