@@ -95,7 +95,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--dtype", nargs="+", choices=DTYPES, default=DTYPES, help="where both are measured"
     )
     parser.add_argument(
-        "--rounds", type=positive, metavar="N", help="of turns after each of three starts (8 to 50)"
+        "--rounds", type=positive, metavar="N", help="of turns after each of four starts (6 to 40)"
     )
     parser.add_argument("--data", metavar="ROOT", help="the job: the full MNIST in ROOT/MNIST/raw/")
     parser.add_argument(
@@ -105,24 +105,31 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="the job: train until so many test images are right, however long it takes",
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to try the script")
-    parser.add_argument("--plot", metavar="PATH", type=Path, help="save a picture of the ratios")
+    parser.add_argument(
+        "--plot",
+        metavar="PATH",
+        type=Path,
+        help="save a picture of the ratios to nn.LSTM, or to the other checkout",
+    )
     args = parser.parse_args(argv)
     possible = tuple(SPEED) if args.against else PARTS
     args.only = args.only or possible
     for name in ("data", "reach"):
         if getattr(args, name) is not None and "job" not in args.only:
             parser.error(f"--{name} is for the part job, which is not measured")
+    if set(args.only) - set(possible):
+        parser.error(f"--against measures {' and '.join(possible)}, given --only {args.only[0]}")
+    if args.plot and not (HAVE_TORCH or args.against):
+        parser.error(f"--plot draws {OURS} beside {THEIRS}, so it needs PyTorch, or --against")
+    if args.plot and not set(args.only) & set(SPEED):
+        parser.error(f"--plot draws {' and '.join(SPEED)}, and --only leaves neither")
+    if args.plot and (args.plot.suffix.lower() not in picture.ENDINGS or args.plot.is_dir()):
+        parser.error(f"--plot: expected a file ending in {', '.join(picture.ENDINGS)}")
     if args.data is not None:
         try:
             load_mnist(args.data)
         except (DataError, OSError) as error:
             parser.error(f"--data: {error}")
-    if set(args.only) - set(possible):
-        parser.error(f"--against measures {' and '.join(possible)}, given --only {args.only[0]}")
-    if args.plot and not set(args.only) & set(SPEED):
-        parser.error(f"--plot draws {' and '.join(SPEED)}, and --only leaves neither")
-    if args.plot and (args.plot.suffix.lower() not in picture.ENDINGS or args.plot.is_dir()):
-        parser.error(f"--plot: expected a file ending in {', '.join(picture.ENDINGS)}")
     return args
 
 

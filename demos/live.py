@@ -24,6 +24,7 @@ from parts.live.builder import build, read_model
 
 from npslstm import LSTMModel
 from npslstm.datasets import MNIST, as_sequences, load_embedded
+from npslstm.files import replacing
 from npslstm.optim import Adam
 from npslstm.training import Progress, fit, steps_per_epoch
 from npslstm.training.learning_rate import one_cycle
@@ -85,7 +86,8 @@ def main(argv: list[str] | None = None) -> None:
         model = load(args.load) if args.load else train(data, args.units, args.epochs, args.seed)
         page = build(model, data)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(page, encoding="utf-8")
+        with replacing(args.out) as file:
+            file.write(page.encode())
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"wrote {args.out} ({args.out.stat().st_size / 1000:.0f} kB)")

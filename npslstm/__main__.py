@@ -1,4 +1,4 @@
-"""``python -m npslstm gradcheck``: see the gradients hold, and see a wrong one caught."""
+"""``python -m npslstm gradcheck | exercise``: check gradients, and learn to write them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .exercises.command import add_exercise
 from .gradcheck.check import check_gradients
 from .gradcheck.report import FAILED, UNDECIDED, wrapped
 from .mistakes.table import MISTAKES, mistake
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    if "run" in options:
+        return options.run(options)
     if options.list_mistakes:
         print("\n".join(map(_described, MISTAKES)))
         return 0
@@ -97,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         help="make this mistake first, one of --list-mistakes",
     )
     look.add_argument("--list-mistakes", action="store_true", help="list them, and stop")
+    add_exercise(commands)
     return parser
 
 

@@ -83,7 +83,7 @@ def cross_entropy(
 
     z, y = logits[counted], labels[counted]  # (n, K), (n,)
     n, classes = z.shape
-    total_weight = w[y].sum() if n else 0
+    total_weight = w[y].sum()
     dlogits = np.zeros_like(logits, order="C")
     if total_weight == 0:
         return logits.dtype.type(0), dlogits

@@ -82,7 +82,7 @@ class Optimizer:
     squares: tuple[str, ...] = ()  # moments of squares, which are never negative
 
     def __init__(self, lr: float) -> None:
-        _require("lr", lr, lr >= 0, "at least 0")
+        _require("lr", lr, 0 <= lr < math.inf, "at least 0 and finite")
         self.lr = lr
         self.steps = 0
         self._moments: dict[str, Array] = {}  # named "moment.parameter"
@@ -131,7 +131,7 @@ class Optimizer:
         check_like("optimiser state", {n: state[n] for n in counters if n in state}, counters)
         steps, lr = int(state["steps"]), float(state["lr"])
         _require("steps", steps, 0 <= steps <= MAX_STEPS, f"0 to {MAX_STEPS}")
-        _require("lr", lr, lr >= 0, "at least 0")
+        _require("lr", lr, 0 <= lr < math.inf, "at least 0 and finite")
         moments = {name: array for name, array in state.items() if name not in counters}
         check_like("optimiser state", moments, self._moments_like(params) if steps else {})
         for name, moment in moments.items():

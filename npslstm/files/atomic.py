@@ -106,21 +106,25 @@ def set_aside(path: PathLike) -> Path | None:
     target, mode = _target(path)
     if mode is None:
         return None
-    for number in itertools.count():
-        aside = target.with_name(f"{target.name}.old" + (f".{number}" if number else ""))
-        try:
-            os.close(os.open(aside, os.O_CREAT | os.O_EXCL, mode))  # this name is ours now
-        except FileExistsError:
-            continue
-        try:
-            return target.replace(aside)
-        except FileNotFoundError:  # another process was faster
-            aside.unlink()
+    numbers = itertools.chain([""], (f".{number}" for number in itertools.count(1)))
+    names = (target.with_name(f"{target.name}.old{number}") for number in numbers)
+    aside = next(name for name in names if _is_new(name, mode))
+    try:
+        return target.replace(aside)
+    except OSError as error:
+        aside.unlink()
+        if isinstance(error, FileNotFoundError):  # another process was faster
             return None
-        except BaseException:
-            aside.unlink()
-            raise
-    raise AssertionError("itertools.count ends never")
+        raise
+
+
+def _is_new(path: Path, mode: int) -> bool:
+    """Create an empty file, so that nobody else takes its name; say whether it was not there."""
+    try:
+        os.close(os.open(path, NEW, mode))
+    except FileExistsError:
+        return False
+    return True
 
 
 def _target(path: PathLike) -> tuple[Path, int | None]:

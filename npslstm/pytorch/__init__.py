@@ -1,15 +1,9 @@
 """The same model in PyTorch: weights there and back, and both compared.
 
-torch is imported here alone, and only inside functions.
+torch is imported in ``library.py`` alone, and only inside a function.
 """
 
-from .parity import (
-    Difference,
-    compare,
-    from_torch,
-    full_precision,
-    import_torch,
-    to_torch,
-)
+from .library import full_precision, import_torch
+from .parity import Difference, compare, from_torch, to_torch
 
 __all__ = ["Difference", "compare", "from_torch", "full_precision", "import_torch", "to_torch"]

@@ -1,15 +1,13 @@
 """The same models in PyTorch, and how far the two differ.
 
-The only file that imports torch, and only inside its functions. Our parameters have PyTorch's own
+Our parameters have PyTorch's own
 names and shapes, so a conversion is a copy; whatever can differ is in the calculation, and
 :func:`compare` measures that.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,14 +18,13 @@ from ..cell import LSTMCell
 from ..losses import cross_entropy
 from ..lstm import LSTM
 from ..model import LSTMModel
+from .library import full_precision, import_torch
 from .twin import lstm_options, torch_lstm, twin_class
 
 __all__ = [
     "Difference",
     "compare",
     "from_torch",
-    "full_precision",
-    "import_torch",
     "to_torch",
 ]
 
@@ -60,27 +57,6 @@ def _norm(array: Array) -> float:
     return largest * float(np.linalg.norm(array / largest)) if largest else 0.0
 
 
-def import_torch() -> Any:
-    """Return the module torch.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        Without it, with one line that says how to install it.
-    """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise ModuleNotFoundError(
-            "PyTorch is not installed: python -m pip install torch (a CPU build is enough: "
-            "https://pytorch.org/get-started says how to choose one)",
-            name="torch",
-        ) from error
-    return torch
-
-
 def to_torch(model: LSTMModel | LSTM | LSTMCell, device: Any = "cpu", dtype: Any = None) -> Any:
     """Make the same model in PyTorch, with a copy of the weights.
 
@@ -105,21 +81,24 @@ def to_torch(model: LSTMModel | LSTM | LSTMCell, device: Any = "cpu", dtype: Any
         For another kind of model or dtype.
     """
     torch = import_torch()
-    if isinstance(model, LSTMModel):
-        head = torch.nn.Linear(model.head.in_features, model.head.out_features, model.lstm.bias)
-        module = twin_class(torch)(torch_lstm(torch, model.lstm), head, model.readout)
-    elif isinstance(model, LSTM):
-        module = torch_lstm(torch, model)
-    elif isinstance(model, LSTMCell):
-        module = torch.nn.LSTMCell(model.input_size, model.hidden_size, model.bias)
-    else:
-        raise TypeError(
-            f"model: expected an LSTMModel, LSTM or LSTMCell, given {type(model).__name__}"
-        )
+    with torch.device("cpu"):  # whatever the default is
+        if isinstance(model, LSTMModel):
+            head = torch.nn.Linear(model.head.in_features, model.head.out_features, model.lstm.bias)
+            module = twin_class(torch)(torch_lstm(torch, model.lstm), head, model.readout)
+        elif isinstance(model, LSTM):
+            module = torch_lstm(torch, model)
+        elif isinstance(model, LSTMCell):
+            module = torch.nn.LSTMCell(model.input_size, model.hidden_size, model.bias)
+        else:
+            raise TypeError(
+                f"model: expected an LSTMModel, LSTM or LSTMCell, given {type(model).__name__}"
+            )
     own_dtype = next(iter(model.params.values())).dtype
     dtype = _numpy_dtype(own_dtype if dtype is None else dtype)
     module.to(device, getattr(torch, dtype.name))
-    module.load_state_dict({name: torch.tensor(param) for name, param in model.params.items()})
+    module.load_state_dict(
+        {name: torch.tensor(param, device="cpu") for name, param in model.params.items()}
+    )
     return module
 
 
@@ -139,6 +118,11 @@ def from_torch(module: Any) -> LSTMModel | LSTM | LSTMCell:
     ------
     ValueError, TypeError
         For another kind of module or dtype, and for what we do not have: ``proj_size``.
+
+    Warns
+    -----
+    UserWarning
+        If a ``torch.nn.LSTM`` of one layer asks for dropout, which acts between layers: ours has 0.
     """
     torch = import_torch()
     kinds = twin_class(torch), torch.nn.LSTM, torch.nn.LSTMCell
@@ -158,21 +142,6 @@ def from_torch(module: Any) -> LSTMModel | LSTM | LSTMCell:
         model = LSTMCell(module.input_size, module.hidden_size, module.bias, dtype=dtype, rng=0)
     model.load_params({name: _array(tensor) for name, tensor in module.state_dict().items()})
     return model
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """Let float32 mean float32 on a GPU: no TF32, whose products have 10 bits for 23."""
-    backends = import_torch().backends
-    switches = backends.cudnn, backends.cuda.matmul
-    before = [switch.allow_tf32 for switch in switches]
-    try:
-        for switch in switches:
-            switch.allow_tf32 = False
-        yield
-    finally:
-        for switch, allowed in zip(switches, before, strict=True):
-            switch.allow_tf32 = allowed
 
 
 def compare(

@@ -2,12 +2,13 @@
 
 The module takes lengths and dropout masks as ours does, and keeps our parameter names.
 
-torch comes as an argument: ``torch_parity.py`` alone imports it.
+torch comes as an argument: ``library.py`` alone imports it.
 """
 
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,14 @@ def lstm_options(lstm: Any) -> dict[str, Any]:
             f"{lstm.proj_size}"
         )
     names = "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout"
-    return {name: getattr(lstm, name) for name in (*names, "bidirectional")}
+    options = {name: getattr(lstm, name) for name in (*names, "bidirectional")}
+    if lstm.dropout and lstm.num_layers == 1:
+        warnings.warn(
+            f"dropout={lstm.dropout} acts between layers and here is one: converted with dropout 0",
+            stacklevel=3,  # who called from_torch
+        )
+        options["dropout"] = 0.0
+    return options
 
 
 @functools.cache
@@ -83,7 +91,7 @@ def _run(torch: Any, lstm: Any, x: Any, state: Pair, lengths: Any) -> tuple[Any,
     """Run a torch.nn.LSTM, with packed sequences where there are lengths."""
     if lengths is None:
         return lstm(x, state)
-    lengths = torch.as_tensor(lengths)
+    lengths = torch.as_tensor(lengths, device="cpu")  # where packing wants them
     batch = 0 if lstm.batch_first else 1
     if x.dim() == 2:  # only a batch can be packed
         h, c = (part.unsqueeze(1) for part in state)

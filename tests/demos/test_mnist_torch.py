@@ -200,7 +200,7 @@ def test_the_demo_with_torch(torch, capsys):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("device", ["cuda:99", "no-such-device"])
+@pytest.mark.parametrize("device", ["cuda:99", "no-such-device", "meta"])
 def test_a_device_that_is_not_there_ends_the_demo_with_one_line(torch, device):
     with pytest.raises(SystemExit) as ended:
         mnist_torch.start(device, 0)

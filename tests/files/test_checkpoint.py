@@ -150,6 +150,7 @@ def test_sound_files_that_are_no_checkpoints(path, saved, change, words):
         (replaced("optimizer.steps", -1), ["steps", "-1"]),
         (replaced("optimizer.steps", 2**62), ["steps", str(2**62)]),
         (replaced("optimizer.lr", np.nan), ["lr", "nan"]),
+        (replaced("optimizer.lr", np.inf), ["lr", "inf"]),
         (replaced("optimizer.m.head.bias", np.float32([0, np.nan])), ["m.head.bias", "NaN"]),
         (replaced("optimizer.v.head.bias", np.float32([0, np.nan])), ["v.head.bias", "NaN"]),
         (replaced("optimizer.v.head.bias", np.float32([1, -1])), ["v.head.bias", "-1.0"]),

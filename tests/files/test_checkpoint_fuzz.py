@@ -1,18 +1,20 @@
-"""Thousands of damaged checkpoints: refused, or where the damage was made to look right, harmless.
+"""Thousands of damaged files: refused, or where the damage was made to look right, harmless.
 
-A few hundred files by default; 120,000 with ``--slow``.
+A few hundred checkpoints and models by default; 120,000 and 96,000 with ``--slow``.
 """
 
 import functools
 import io
+import json
 import tracemalloc
 import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from crafted import seal, sealed_zip
+from crafted import npy, seal, sealed_zip
 from damage import delete, flip_bit, insert, truncate
+from parts.char_lm.model import CharLM
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
@@ -94,14 +96,28 @@ def rebuilt(rng, data):
     return zipped(members | {name: mutated(rng, members[name])})
 
 
+WORTHLESS = [0, -1, 1, 3, 2**31, 2**64, 1e308, 0.5, "", "last", "float64", None, True, [], {}]
+
+
+def reconfigured(rng, data):
+    """Another value for one to three keys of a model's configuration, under right checksums."""
+    text = np.load(io.BytesIO(members_of(data)["config.npy"])).item()
+    config = json.loads(text)
+    for _ in range(rng.integers(1, 4)):
+        key = list(config)[rng.integers(len(config))]
+        config[key] = WORTHLESS[rng.integers(len(WORTHLESS))]
+    return zipped(members_of(data) | {"config.npy": npy(np.array(json.dumps(config)))})
+
+
 def new_run():
     """A small model, as far as a checkpoint knows one, and its optimiser before the first step."""
     return SimpleNamespace(params=LSTMModel(3, 2, 2, bias=False, rng=0).params), Adam()
 
 
-def contents(model, optimizer):
+def contents(model, optimizer=None):
     """Every bit of both."""
-    return [(name, a.tobytes()) for name, a in (model.params | optimizer.state()).items()]
+    state = optimizer.state() if optimizer else {}
+    return [(name, a.tobytes()) for name, a in (model.params | state).items()]
 
 
 @pytest.fixture(scope="module")
@@ -114,22 +130,32 @@ def good(tmp_path_factory):
     return path.read_bytes(), contents(model, optimizer)
 
 
-def restore(path, model, optimizer):
-    """Return whether the file was accepted, and how many bytes were allocated at once.
+def load(loader, path):
+    """Return what was loaded, or None where it was refused, and the bytes allocated at once.
 
     Any exception but the documented one is the test's failure.
     """
     tracemalloc.start()
     try:
-        load_checkpoint(path).restore(model, optimizer)
-        accepted = True
+        loaded = loader(path)
     except CheckpointError as error:
         assert str(error).startswith(f"{path}: ")  # noqa: PT017
-        accepted = False
+        loaded = None
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    return accepted, peak
+    return loaded, peak
+
+
+def restore(path, model, optimizer):
+    """Return whether the checkpoint was accepted, and the bytes allocated at once."""
+
+    def loader(path):
+        load_checkpoint(path).restore(model, optimizer)
+        return True
+
+    accepted, peak = load(loader, path)
+    return bool(accepted), peak
 
 
 @pytest.mark.parametrize("damage", [damaged, resealed, rebuilt])
@@ -155,6 +181,29 @@ def test_a_damaged_checkpoint_is_refused_or_harmless(tmp_path, good, damage, blo
         if damage is resealed:  # then only what does not matter was damaged
             assert contents(model, optimizer) == saved, case
         model, optimizer = new_run()
+
+
+@pytest.mark.parametrize("damage", [damaged, resealed, rebuilt, reconfigured])
+@pytest.mark.parametrize("kind", [LSTMModel, CharLM])
+@pytest.mark.parametrize(
+    ("block", "files"),
+    [(0, 100), *(pytest.param(k, 4000, marks=pytest.mark.slow) for k in range(1, 4))],
+)
+def test_a_damaged_model_is_refused_or_harmless(tmp_path, kind, damage, block, files):
+    path = tmp_path / "model.npz"
+    model = LSTMModel(3, 2, 3, bias=False, readout="all", rng=0)
+    (model if kind is LSTMModel else CharLM("abc", model)).save(path)
+    data, saved = path.read_bytes(), contents(model)
+    rng = np.random.default_rng(block)
+    for k in range(files):
+        path.write_bytes(damage(rng, data))
+        loaded, peak = load(kind.load, path)
+        case = f"file {k} of block {block}"
+        assert peak < 2**20, case  # the file has less than 2**12 bytes
+        if loaded is not None:
+            assert damage is not damaged, case
+            if damage is not rebuilt:
+                assert contents(getattr(loaded, "model", loaded)) == saved, case
 
 
 def test_the_undamaged_file_is_accepted(tmp_path, good):

@@ -113,10 +113,12 @@ def losses():
 
     counts = np.array([[True, False], [True, True]])
     cross = (cross_entropy, {"labels": [[0, 2], [1, 1]]})
+    options = {"weights": [0.5, 0, 2], "label_smoothing": 0.3}
+    weighted = (cross_entropy, cross[1] | options)
     square = (mean_squared_error, {"target": random(2, 2, 3) / 2})
     return all(
         check((loss, backward), random(2, 2, 3), mask=mask, **given)
-        for loss, given in (cross, square)
+        for loss, given in (cross, weighted, square)
         for mask in (None, counts)
     )
 
@@ -124,8 +126,13 @@ def losses():
 def values_of_losses():
     """A gradient check cannot see a constant that is added to a value."""
     loss, _ = cross_entropy(np.log([[0.25, 0.75], [0.5, 0.5]]), [1, 0])
+    options = {"weights": [1, 3], "label_smoothing": 0.5}
+    weighted, _ = cross_entropy(np.log([[0.25, 0.75], [0.5, 0.5]]), [1, 0], **options)
+    # q = (0.25, 2.25) and (0.75, 0.75); W = 3 + 1
+    expected = -(np.log([0.25, 0.75, 0.5, 0.5]) @ [0.25, 2.25, 0.75, 0.75]) / 4
     squares, _ = mean_squared_error(np.array([[1.0, 5.0]]), np.array([[1.0, 3.0]]))
-    return np.isclose(loss, -np.log(0.375) / 2, rtol=1e-14) and squares == 2
+    right = np.isclose([loss, weighted], [-np.log(0.375) / 2, expected], rtol=1e-14)
+    return right.all() and squares == 2
 
 
 def losses_of_large_numbers():
@@ -133,7 +140,8 @@ def losses_of_large_numbers():
     wrong, _ = cross_entropy(np.array([[1e4, -1e4]]), [1])
     huge, gradient = cross_entropy(np.array([[1e308, -1e308], [0, 0]]), [1, 0])
     right = np.array_equal(gradient, [[0.5, -0.5], [-0.25, 0.25]])
-    return wrong == 2e4 and huge == np.finfo(float).max and right
+    excluded, _ = cross_entropy(np.array([[0, -np.inf]]), [0])
+    return wrong == 2e4 and huge == np.finfo(float).max and right and excluded == 0
 
 
 def losses_of_no_rows():

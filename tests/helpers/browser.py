@@ -81,6 +81,11 @@ class Browser:
 
         ActionChains(self.driver).send_keys(*keys).perform()
 
+    def hover(self, selector: str) -> None:
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver, duration=20).move_to_element(self.find(selector)).perform()
+
     def drag(self, selector: str, *places: tuple[float, float]) -> None:
         """Press at the first place, pass the others, let go; in parts of the element's size."""
         from selenium.webdriver import ActionChains

@@ -59,7 +59,6 @@ EQUIVALENT = [
     ),
     ("chunk_backward", r"->  .*reshape\(.*-2\)", "NumPy works out any negative size"),
     ("LSTM.backward", r"else dxs\[-1\]$", "there dxs has one entry"),
-    ("cross_entropy", r"total\[:, -1\]", "total has one column"),
 ]
 
 OPERATORS = {

@@ -69,14 +69,14 @@ class Turns(NamedTuple):
         Whether all sides run on the same core.
     """
 
-    starts: int = 3
+    starts: int = 4
     rounds: int | None = None
     seconds: float = 0.012
     pause: float = 0.0
     pinned: bool = True
 
-    patience = 2.5
-    fewest, most = 8, 50
+    patience = 2.0
+    fewest, most = 6, 40
 
 
 class Worker:
@@ -104,7 +104,10 @@ class Worker:
         """Return ``function(*args)`` of the other process."""
         pickle.dump((function, args), self._process.stdin)
         self._process.stdin.flush()
-        succeeded, result = pickle.load(self._process.stdout)
+        try:
+            succeeded, result = pickle.load(self._process.stdout)
+        except EOFError:
+            raise RuntimeError("a worker process ended, perhaps for want of memory") from None
         if not succeeded:
             raise RuntimeError(f"in a worker process:\n{result}")
         return result
@@ -125,22 +128,27 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._process.stdin.close()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error:  # Ctrl-C above all: do not wait for the call in progress
+            self._process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
 
 def timed(case: Any, sides: Mapping[str, Side], task: str, turns: Turns) -> Pairs:
     """Build all sides, see that they agree, and time a task of the first with each other's."""
-    parts = []
+    parts, names = [], list(sides)
     for _ in range(turns.starts):
+        names = names[1:] + names[:1]  # who starts first may lie better in memory
         with contextlib.ExitStack() as stack:
-            workers, results = {}, {}
-            for name, side in sides.items():
-                worker = Worker(side.threads, turns.pinned, side.package)
+            workers = {}
+            for name in names:
+                worker = Worker(sides[name].threads, turns.pinned, sides[name].package)
                 workers[name] = stack.enter_context(worker)
-                results[name] = worker.prepare(side, case)
+            workers = {name: workers[name] for name in sides}
+            results = {name: worker.prepare(sides[name], case) for name, worker in workers.items()}
             check_agreement(case, results)
             parts.append(in_turns(workers, task, turns))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

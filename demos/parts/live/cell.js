@@ -19,7 +19,7 @@ const WIRES = [
   ["forward", "o", `${X.o} 225 ${X.o} ${Y.show} ${X.h - 12} ${Y.show}`],
   ["forward", "h", `${X.h} ${Y.show + 12} ${X.h} ${Y.bus} 580 ${Y.bus}`],
   ["forward", "", `0 ${Y.bus} ${X.o} ${Y.bus}`, "no head"],
-  ["forward", "", `96 370 96 ${Y.bus}`, "no head"],
+  ["forward", "", `106 370 106 ${Y.bus}`, "no head"],
   ...GATES.map((q) => ["forward", `a_${q}`, `${X[q]} ${Y.bus} ${X[q]} 255`]),
 
   ["gradient", "dc", `580 ${Y.c + 7} ${X.h + 7} ${Y.c + 7}`],
@@ -36,7 +36,7 @@ const WIRES = [
   ["gradient", "da_f", `${X.f + 7} ${Y.c + 11} ${X.f + 7} 224`],
   ...GATES.map((q) => ["gradient", `da_${q}`, `${X[q] + 7} 256 ${X[q] + 7} ${Y.bus + 7}`, "no head"]),
   ["gradient", "dh_prev", `${X.o + 7} ${Y.bus + 7} 0 ${Y.bus + 7}`],
-  ["gradient", "dx", `103 ${Y.bus + 7} 103 370`],
+  ["gradient", "dx", `113 ${Y.bus + 7} 113 370`],
 ];
 
 // What stands beside a wire: kind, the line it belongs to, the number's name, x, y, anchor, its words if not the name.
@@ -52,7 +52,7 @@ const LABELS = [
   ["forward", "o", "o", X.o + 10, 180, "start"],
   ["forward", "h", "h", 576, 293, "end"],
   ["forward", "", "h_prev", 4, 293, "start"],
-  ["forward", "", "x", 112, 365, "start"],
+  ["forward", "", "x", 121, 365, "start"],
   ...GATES.map((q) => ["forward", `a_${q}`, `a_${q}`, X[q] + 13, 273, "start"]),
 
   ["gradient", "dc", "dc_in", X.h + 15, 89, "start", "dc_in", "below"],
@@ -67,7 +67,7 @@ const LABELS = [
   ...GATES.map((q) => ["gradient", `da_${q}`, `da_${q}`, X[q] + 13, 290, "start"]),
   ["gradient", "dh", "dh", 576, 326, "end"],
   ["gradient", "dh_prev", "dh_prev", 4, 326, "start"],
-  ["gradient", "dx", "dx", 90, 365, "end"],
+  ["gradient", "dx", "dx", 100, 365, "end"],
 ];
 
 /** Draw the cell once; `writeCell` puts numbers into it. */

@@ -8,6 +8,9 @@
 // dz is short for ∂loss/∂z.
 
 const GATES = ["i", "f", "g", "o"];
+// What forward computes for each unit, beside the pre-activations a_i, a_f, a_g, a_o: (2)-(8), (9)-(14).
+const FORWARD = ["i", "f", "g", "o", "c", "tanh_c", "h",
+  "dh_dc", "dh_dao", "dc_dai", "dc_daf", "dc_dag", "dc_dc_prev"];
 const sigmoid = (z) => 0.5 + 0.5 * Math.tanh(0.5 * z);
 const zeros = (n) => new Float64Array(n);
 
@@ -69,8 +72,6 @@ function forward(model, x, held = null, nudge = null) {
   }
   return steps;
 }
-const FORWARD = ["i", "f", "g", "o", "c", "tanh_c", "h",
-  "dh_dc", "dh_dao", "dc_dai", "dc_daf", "dc_dag", "dc_dc_prev"];
 
 /**
  * Go back through the steps of `forward` from ∂loss/∂h of the last one; write the gradients into

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import importlib
 import itertools
 import os
 import platform
@@ -68,13 +69,19 @@ def start(device: str | None, seed: int) -> Any:
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     try:
-        found = torch.zeros(0, device=device).device
+        one = torch.ones(1, device=device)
+        one.item()  # "meta" has tensors without values
     except (AssertionError, RuntimeError) as error:
         sys.exit(f"--device {device}: {str(error).splitlines()[0]}")
+    found = one.device
     if found.type == "cuda":
         torch.cuda.set_device(found)
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_torchelastic_launched():
+        # Functions there take the group of all processes as a default argument. Imported later, as
+        # PyTorch does on the way, they would hold it for ever, and with it gloo's threads, which
+        # abort the process if they want the interpreter when that has ended.
+        importlib.import_module("torch.distributed.nn")
         distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
         atexit.register(distributed.destroy_process_group)
         if not is_first():

@@ -2,12 +2,12 @@
 
 So the same loop serves both libraries: the same shuffles, batches, learning rates and clipping.
 What that costs on a GPU is that gradients and weights visit the CPU at every step. In several
-processes each takes its share of every batch, and DistributedDataParallel averages the gradients.
+processes each takes its share of every batch, and their gradients are added up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,13 @@ def processes() -> tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
+
+
+def add_up(tensors: Iterable[Any]) -> None:
+    """Make each tensor the sum of those that the processes have."""
+    if processes()[1] > 1:
+        for tensor in tensors:
+            import_torch().distributed.all_reduce(tensor)
 
 
 class Twin:
@@ -42,12 +49,8 @@ class Twin:
         self.model = model
         self.device = import_torch().device(device)
         self.own_dropout = False
-        self.module = self.parallel = to_torch(model, device)
+        self.module = to_torch(model, device)
         self.params = {name: _array(weight) for name, weight in self.module.named_parameters()}
-        if processes()[1] > 1:
-            devices = [self.device] if self.device.type == "cuda" else None
-            parallel = import_torch().nn.parallel
-            self.parallel = parallel.DistributedDataParallel(self.module, device_ids=devices)
 
     def __call__(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
         """Return logits and the last state, without dropout."""
@@ -71,14 +74,16 @@ class Twin:
         labels = self._tensor(y)
 
         self.module.zero_grad()
-        logits, _ = self.parallel(self._tensor(x[share]), dropout_masks=masks)
+        logits, _ = self.module(self._tensor(x[share]), dropout_masks=masks)
         total = cross_entropy(logits, labels[share], reduction="sum")
-        (total * count / len(x)).backward()  # × count: the mean over processes is taken of this
+        (total / len(x)).backward()  # this share's part of the mean
 
-        logits = self._gather(logits.detach(), share, len(x))
-        loss(_array(logits), y)
+        whole = logits.new_zeros(len(x), logits.shape[1])
+        whole[share] = logits.detach()
+        add_up([whole, *(weight.grad for weight in self.module.parameters())])
+        loss(_array(whole), y)
         grads = {name: _array(p.grad) for name, p in self.module.named_parameters()}
-        return cross_entropy(logits, labels).item(), grads
+        return cross_entropy(whole, labels).item(), grads
 
     def to_numpy(self) -> LSTMModel:
         """Return our model with the weights as they are now."""
@@ -88,15 +93,6 @@ class Twin:
         if self.own_dropout or not self.model.lstm.dropout:
             return ()
         return self.model.lstm.forward(x, rng=rng)[2].dropout_masks
-
-    def _gather(self, part: Any, share: slice, rows: int) -> Any:
-        """Return all processes' rows together."""
-        if processes()[1] == 1:
-            return part
-        whole = part.new_zeros(rows, part.shape[1])
-        whole[share] = part
-        import_torch().distributed.all_reduce(whole)
-        return whole
 
     def _tensor(self, array: np.ndarray) -> Any:
         return import_torch().tensor(array, device=self.device)

@@ -1,0 +1,61 @@
+"""Exercise 5: each of the seven is wrong as handed out, and right once it is mended."""
+
+from __future__ import annotations
+
+import pytest
+from solutions import judged, wrong
+
+from npslstm.exercises.sheet import sheet
+
+MENDED = {
+    "backward_1": ("dnext_c = dnext_h * o", "dnext_c = dprev_c + dnext_h * o"),
+    "backward_2": ("reversed(range(1, n))", "reversed(range(n))"),
+    "backward_3": ("z_f = grad_c * c * f\n", "z_f = grad_c * c * f * (1 - f)\n"),
+    "backward_4": ("da_next = da[:, :, t]\n", "da_next = da_prev + da[:, :, t]\n"),
+    "backward_5": ("da.T @ h[t + 1]", "da.T @ h[t]"),
+    "backward_6": ('deltas["i" if gate == "f" else gate]', "delta"),
+    "backward_7": ("H[t - 1].T @ d", "(H[t - 1] if t else h_0).T @ d"),
+}
+
+
+def mended(*names):
+    text = sheet(5).text
+    for name in names:
+        old, new = MENDED[name]
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+def test_all_seven_are_wrong_as_handed_out():
+    causes = wrong(judged(5, sheet(5).text))
+    assert list(causes) == list(MENDED)
+    for cause in causes.values():
+        assert cause.startswith("wrong are the gradients of")
+        assert "complex step does not apply" not in cause  # each is checked to machine precision
+
+
+def test_all_seven_pass_when_mended():
+    assert wrong(judged(5, mended(*MENDED))) == {}
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_mending_one_leaves_six(name):
+    assert set(MENDED) - set(wrong(judged(5, mended(name)))) == {name}
+
+
+def test_the_forward_must_stay():
+    text = mended(*MENDED).replace("next_h = o * np.tanh(next_c)", "next_h = 0 * o")
+    (cause,) = wrong(judged(5, text)).values()
+    assert "forward has changed" in cause
+
+
+def test_what_goes_wrong_in_one_is_told_in_its_row():
+    text = mended(*MENDED).replace("grads = {name: 0 for", "grads = {nam: 0 for")
+    text = text.replace("def backward_2", "def backwards_2")
+    text = text.replace('"b": db}\n\n\n# 2', '"bias": db}\n\n\n# 2')
+    causes = wrong(judged(5, text))
+    assert list(causes) == ["backward_1", "backward_2", "backward_4"]
+    assert "expected a gradient of b" in causes["backward_1"]
+    assert causes["backward_2"] == "blank"
+    assert "NameError: name 'nam' is not defined" in causes["backward_4"]
