@@ -20,6 +20,7 @@ __all__ = ["LIMIT", "LIMIT_TO_READ", "Outcome", "Row", "check", "rows_of"]
 
 LIMIT = 10.0  # seconds that a student's file may take
 LIMIT_TO_READ = 300.0  # in exercise 8, which trains
+PRINTED = 100_000  # characters that are kept of what it prints
 
 Verdict = dict[str, Any]
 
@@ -119,13 +120,13 @@ def _run(path: Path, skip: list[str], limit: float, shown: bool) -> tuple[list[V
         verdicts, output = Path(folder, "verdicts"), Path(folder, "output")
         verdicts.touch()
         command = [sys.executable, "-m", "npslstm.exercises.child", str(path), str(verdicts), *skip]
-        with open(output, "wb") as file:
+        with open(output, "wb") as sink:
             child = subprocess.Popen(
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=None if shown else file,
+                stdout=sink,
+                stderr=None if shown else sink,
             )
             try:
                 child.wait(limit)
@@ -140,7 +141,8 @@ def _run(path: Path, skip: list[str], limit: float, shown: bool) -> tuple[list[V
             for line in verdicts.read_text(encoding="utf-8").splitlines(keepends=True)
             if line.endswith("\n")
         ]
-        return said, output.read_text(encoding="utf-8", errors="replace"), how
+        with open(output, encoding="utf-8", errors="replace") as file:
+            return said, file.read(PRINTED), how
 
 
 def rows_of(asked: Sheet, text: str, verdicts: list[Verdict]) -> list[Row]:

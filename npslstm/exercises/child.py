@@ -13,6 +13,7 @@ import copy
 import io
 import json
 import linecache
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -41,7 +42,10 @@ def main(arguments: list[str] | None = None) -> None:
         def tell(**verdict: Any) -> None:
             print(json.dumps(verdict), file=file, flush=True)
 
-        examine(asked, text, path, tell, set(skip))
+        try:
+            examine(asked, text, path, tell, set(skip))
+        except KeyboardInterrupt:
+            os._exit(1)  # without a traceback: who started this process says that it was stopped
         tell(done=True)
 
 

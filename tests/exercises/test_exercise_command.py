@@ -12,6 +12,7 @@ import pytest
 from solutions import SOLUTIONS, filled
 
 from npslstm.__main__ import main
+from npslstm.exercises import command
 from npslstm.exercises.check import check
 from npslstm.exercises.sheet import SHEETS, sheet
 
@@ -237,6 +238,15 @@ def test_a_file_that_cannot_run_has_a_row_for_each_name(old, new, said):
         assert "Traceback" not in row.cause
 
 
+def test_ctrl_c_stops_it_without_a_traceback(monkeypatch, capsys):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "check", interrupted)
+    assert run("check", "answer.py") == 1
+    assert capsys.readouterr() == ("", "stopped\n")
+
+
 def test_a_function_that_is_gone_leaves_blanks():
     path = written(filled(4).replace("def sequence_forward", "def forward"))
     causes = {row.name: row.cause for row in check(Path(path)).rows if not row.right}
@@ -264,12 +274,12 @@ def test_modules_beside_the_file_are_found_from_anywhere(tmp_path, monkeypatch):
 
 def test_it_runs_as_a_module_whatever_the_terminal():
     written(filled(2, dc_daf="c_prev"))
-    command = [sys.executable, "-m", "npslstm", "exercise", "check", "answer.py"]
+    line = [sys.executable, "-m", "npslstm", "exercise", "check", "answer.py"]
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONIOENCODING": "ascii",
     }
-    done = subprocess.run(command, capture_output=True, env=environment, text=True)
+    done = subprocess.run(line, capture_output=True, env=environment, text=True)
     assert done.returncode == 1, done.stderr
     assert "no_dsigmoid_f" in done.stdout
     assert done.stderr == ""

@@ -233,6 +233,45 @@ def test_the_loop_must_count_in_t():
     assert "must count in t" in wrong(judged(4, text))["dh"]
 
 
+INSERTS = (
+    "return", "pass", "del dc", "global dc", "dc = ...", "raise ValueError", "exec('dc = 1')",
+    "class A: dc = 1", "def dc(): pass", "yield dc", "np.add(dc, dh, out=dc)", "dc[:] = 0",
+    "np = None", "f = f * (1 - f)", "t = None", "for t in [dh]: dc = t",
+    "with open('nowhere') as dc: pass", "[dc for dc in dh]", "(da := 1)", "import dc",
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(NUMBERS),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 60), st.sampled_from(["", *INSERTS])),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_whatever_is_done_to_a_file_each_name_has_its_row(number, changes):
+    lines = filled(number).splitlines()
+    first = lines.index("import numpy as np")
+    for place, other, insert in changes:
+        at, there = (first + k % (len(lines) - first) for k in (place, other))
+        if insert:
+            margin = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+            lines.insert(at, margin + insert)
+        else:
+            lines[at], lines[there] = lines[there], lines[at]
+    text = "\n".join(lines)
+    try:
+        compile(text, "answer.py", "exec", dont_inherit=True)
+    except SyntaxError:
+        return
+    rows = judged(number, text)
+    assert [*dict.fromkeys(row.name for row in rows)] == [b.name for b in sheet(number).blanks]
+    for row in rows:
+        assert row.right != bool(row.cause)
+        assert 1 <= row.line <= len(lines)
+        assert "__judge__" not in row.cause
+
+
 @given(st.sampled_from(NUMBERS), st.data())
 def test_a_random_value_spoils_no_other_name(number, data):
     name = data.draw(st.sampled_from([*SOLUTIONS[number]]))
