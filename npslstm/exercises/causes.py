@@ -41,7 +41,9 @@ def causes(name: str, value: Any, right: Any, names: Names) -> tuple[list[str], 
     array = _array(value)
     if array is None:
         kind = "None" if value is None else f"a {type(value).__name__}"
-        return [f"is {kind}, expected an array of shape {right.shape}"], ""
+        if isinstance(value, np.ndarray):
+            kind = f"an array of {value.dtype}"
+        return [f"is {kind}, expected an array of numbers, of shape {right.shape}"], ""
     whole = np.broadcast_to(array, right.shape) if array.ndim == 0 else array
     known = list(_known(name, whole, names))
     if known:

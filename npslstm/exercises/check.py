@@ -69,24 +69,23 @@ def check(path: Path, limit: float | None = None) -> Outcome:
     unread = _syntax(text, path)
     if unread:
         return Outcome(asked, text, rows_of(asked, text, [unread]))
-    verdicts: list[Verdict] = []
-    skip: list[str] = []  # what is left out, for it would not end
+    skip: list[str] = []  # the names whose lines would not end: the next run leaves them out,
+    given_up: list[Verdict] = []  # and this is said of them
     while True:
         said, printed, how = _run(path, skip, limit, shown=asked.number == 8)
-        known = {verdict["name"] for verdict in verdicts}
-        verdicts += [v for v in said if v.get("name", "") not in known and "enter" not in v]
         if any("done" in verdict for verdict in said):
             break
         nothing: Verdict = {"enter": 0, "names": [], "rows": []}
         running = next((v for v in reversed(said) if "enter" in v), nothing)
         cause = f"line {running['enter']} {how}" if running["enter"] else how
-        verdicts = [v for v in verdicts if v["name"] not in running["rows"]]
-        if set(running["names"]) <= set(skip):
-            verdicts.append({"name": EVERY, "line": running["enter"] or 1, "causes": [cause]})
+        of_it = {"line": running["enter"] or 1, "causes": [cause], "case": 0}
+        if set(running["names"]) <= set(skip):  # it is not the line of a name
+            given_up.append({"name": EVERY, **of_it})
             break
         skip += running["names"]
-        of_it = {"line": running["enter"], "causes": [cause], "detail": "", "t": None, "case": 0}
-        verdicts += [{"name": name, **of_it} for name in running["rows"]]
+        given_up += [{"name": name, **of_it} for name in running["rows"]]
+    names = {verdict["name"] for verdict in given_up}
+    verdicts = [v for v in said if v.get("name") not in names] + given_up
     return Outcome(asked, text, rows_of(asked, text, verdicts), printed)
 
 

@@ -50,6 +50,7 @@ class Judge:
         self.unfilled: dict[str, str] = {}  # where a blank is a blank
         self.empty: set[str] = set()  # read before it had a value
         self.broken: dict[str, Key | None] = {}  # a line of it raised
+        self.spoilers: dict[str, tuple[str, int]] = {}  # which name's line changed it in place
         self.changers: dict[str, tuple[list[str], int]] = {}  # who assigned an argument, and where
         self.ended = False
 
@@ -81,19 +82,22 @@ class Judge:
         if name in self.fresh or self.judged.get(name, ...) != key:
             self._look(name, value, right, key)
         elif not close(value, right):
-            text = (
-                "first right, then changed in place by a line of another name: do two names share "
-                f"one array? {name}.copy() makes a second one"
-            )
-            self._verdict(name, [text], key)
+            culprit, line = self.spoilers.get(name, (name, self.lines[name]))
+            self.lines[culprit] = line
+            text = f"line {line} changes {name}, too, for the two share one array"
+            if culprit == name:
+                text = "first right, and then changed in place by a line that is not its own"
+            self._verdict(culprit, [f"{text}: {name}.copy() makes a second one"], key)
+            self.empty.add(name)  # it is told once; from here on its right value stands in
         return _copy(right)
 
     def given(self, name: str, group: list[str], seen: Seen) -> Any:
         """Look at an argument that some line assigns; return what this line shall read."""
         right = self.problem.given[name]
         by, line = self.changers.get(name, (group, 0))
-        if by == group or seen[name] is right or close(seen[name], right):
-            return seen[name]
+        value = seen.get(name)
+        if by == group or not isinstance(right, np.ndarray) or close(value, right):
+            return value
         del self.changers[name]
         for culprit in by[:1]:
             self.lines[culprit] = line
@@ -108,14 +112,14 @@ class Judge:
     def stored(self, names: Sequence[str], line: int, seen: Seen, place: str) -> None:
         """Note that a line has assigned these blanks."""
         key = _key(seen, place)
-        self._spoilt(names, line, seen, key)
+        if names:
+            self._note_spoilt(names, line, seen, key)
         for name in names:
+            self.spoilers.pop(name, None)
             if seen.get(name) is ...:
                 self.unfilled[name] = place
-            elif (
-                self.unfilled.pop(name, place) != place
-            ):  # the loop gives it a value, not the blank
-                self._verdict(name, [BLANK], key)
+            elif self.unfilled.pop(name, place) != place:
+                self._verdict(name, [BLANK], key)  # the loop gives it a value, not the blank's line
             if self.judged.get(name, ...) == key:
                 self.reused[name] = key
             self.fresh.add(name)
@@ -152,17 +156,13 @@ class Judge:
             if value is not ... and right is not None and not used:
                 self._look(name, value, right, END)
 
-    def _spoilt(self, names: Sequence[str], line: int, seen: Seen, key: Key | None) -> None:
-        """See whether a line has changed, in place, what was right: then the mistake is its own."""
-        judged = [name for name, when in self.judged.items() if when == key]
-        for other in set(judged) - self.empty - set(names):
+    def _note_spoilt(self, names: Sequence[str], line: int, seen: Seen, key: Key | None) -> None:
+        """Note whether a line has changed another name's array, which may be read again."""
+        judged = {name for name, when in self.judged.items() if when == key}
+        for other in judged - set(self.spoilers) - set(names):
             value, right = seen.get(other), self.problem.at(other, key)
-            untouched = value is None or isinstance(right, range) or close(value, right)
-            if not untouched and self.reused.get(other, ...) != key and names:
-                self.empty.add(other)  # from here on its right value stands in
-                self.lines[names[0]] = line
-                text = f"line {line} changes {other} in place, too: they are one array"
-                self._verdict(names[0], [f"{text}; {other}.copy() makes a second one"], key)
+            if isinstance(value, np.ndarray) and not close(value, right):
+                self.spoilers[other] = names[0], line
 
     def _look(self, name: str, value: Any, right: Any, key: Key | None) -> None:
         self.fresh.discard(name)

@@ -12,6 +12,8 @@ from npslstm.exercises import digits
 from npslstm.exercises.check import check
 from npslstm.exercises.sheet import sheet
 
+pytestmark = pytest.mark.long  # a check is a process of its own
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -27,7 +29,6 @@ def cause(folder: Path) -> str:
     return row.cause
 
 
-@pytest.mark.long
 def test_it_learns_to_read(folder):
     outcome = check(folder / "exercise_8.py")
     assert outcome.passed, outcome.rows

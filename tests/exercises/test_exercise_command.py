@@ -16,6 +16,8 @@ from npslstm.exercises import command
 from npslstm.exercises.check import check
 from npslstm.exercises.sheet import SHEETS, sheet
 
+pytestmark = pytest.mark.long  # a check is a process of its own
+
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path, monkeypatch):
@@ -193,7 +195,6 @@ def test_a_file_that_ends_the_program():
     assert causes == {"dc_dai": "line 24 ended the program"}
 
 
-@pytest.mark.long
 def test_endless_loops_are_ended_and_the_rest_is_judged():
     loop = "while True:\n    try:\n        pass\n    except BaseException:\n        pass"
     causes = outcome(2, limit=5.0, dc_dai=f"{loop}\ndc_dai = 0", dc_dag="i")
@@ -203,7 +204,6 @@ def test_endless_loops_are_ended_and_the_rest_is_judged():
     assert list(causes) == ["dc_dag"]
 
 
-@pytest.mark.long
 def test_a_file_that_does_not_end_before_any_function():
     path = written(filled(2) + "\nwhile True:\n    pass\n")
     causes = {row.cause for row in check(Path(path), 5.0).rows}
