@@ -107,4 +107,4 @@ def _wrong(module: dict[str, Any], forward_as_it_was: Callable, number: str) -> 
     passed = [row.name for row in report.rows if row.passed]
     said = [f"wrong are the gradients of {', '.join(failed)}"] if failed else []
     said += [f"right are those of {', '.join(passed)}"] if failed and passed else []
-    return "; ".join([*said, *report.faults, *report.notes])
+    return "; ".join([*said, *report.faults, *report.notes]) or repr(report)  # never silent
