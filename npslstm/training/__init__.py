@@ -1,7 +1,8 @@
 """Train a model, and see how well it does. The README here shows how.
 
 * ``fit.py``: train to the end; ``evaluation.py``: loss and accuracy over many examples;
-* ``steps.py``: the loop itself, for programs that save and stop in between;
+* ``steps.py``: the loop itself, for programs that save and stop in between; ``records.py``: what
+  it reports;
 * ``examples.py``: your own data, a batch at a time; ``plan.py``: which rows and steps each step
   reads; ``wrong_data.py``: what data that does not fit is told;
 * ``learning_rate.py``: schedules; ``display.py``: what is shown;
@@ -13,7 +14,8 @@ from .evaluation import Evaluation, evaluate
 from .examples import pad_sequences
 from .fit import fit
 from .plan import SHUFFLE, steps_per_epoch
-from .steps import NonFiniteError, Progress, StepRecord, training_steps
+from .records import NonFiniteError, Progress, StepRecord
+from .steps import training_steps
 from .summary import summary
 
 __all__ = [

@@ -23,7 +23,7 @@ from ..arguments import Array, check_like
 from ..files import CheckpointError, NpzFile, open_npz, write_npz
 from ..optim import MAX_STEPS, Optimizer
 from .evaluation import Model
-from .steps import Progress
+from .records import Progress
 
 __all__ = ["Checkpoint", "CheckpointError", "load_checkpoint", "save_checkpoint"]
 

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from .steps import StepRecord
+from .records import StepRecord
 
 __all__ = ["Display"]
 

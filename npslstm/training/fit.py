@@ -14,7 +14,8 @@ from .display import Display
 from .evaluation import evaluate
 from .examples import Examples, Loss, Model, Transform
 from .learning_rate import Schedule
-from .steps import NonFiniteError, Progress, StepRecord, training_steps
+from .records import NonFiniteError, Progress, StepRecord
+from .steps import training_steps
 
 __all__ = ["fit"]
 

@@ -9,100 +9,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..arguments import Array, check_size
 from ..losses import cross_entropy
 from ..optim import Optimizer, clip_grad_norm
-from .evaluation import Evaluation, count_hits
+from .evaluation import count_hits
 from .examples import Batch, Examples, Loss, Model, Transform
 from .learning_rate import Schedule
 from .plan import Plan
+from .records import NonFiniteError, Progress, StepRecord
 
-__all__ = ["NonFiniteError", "Progress", "StepRecord", "training_steps"]
+__all__ = ["training_steps"]
 
 DROPOUT = 2  # what a generator is for, so that no two purposes share one stream; 1 is in plan.py
-
-
-class Progress(NamedTuple):
-    """Where training stands: with parameters and optimiser state, all that the rest depends on.
-
-    Attributes
-    ----------
-    seed : int
-        What shuffles and dropout masks are drawn from, at least 0.
-    step : int
-        Steps taken.
-    loss_sum, hits : float
-        Sum of the losses, and number of right answers, since the epoch of that step began.
-    """
-
-    seed: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    hits: float = 0.0
-
-
-class StepRecord(NamedTuple):
-    """One step of training, as :func:`training_steps` reports it.
-
-    Attributes
-    ----------
-    epoch, step : int
-        The number of this epoch and the number of this step since training began, from 1.
-    steps_per_epoch : int
-    loss, accuracy : float
-        Mean over the batch, before the step. The accuracy is that with dropout, and nan where the
-        targets are not integers.
-    epoch_loss, epoch_accuracy : float
-        Mean over the examples since the epoch began; over their valid steps with readout "all".
-    grad_norm : float
-        Before clipping.
-    lr : float
-    examples_per_second : float
-        Of this step, without what the caller does between two steps.
-    progress : Progress
-        For a checkpoint.
-    validation : Evaluation or None
-        From :func:`fit` alone, and without its logits: what the model does on other examples.
-    """
-
-    epoch: int
-    step: int
-    steps_per_epoch: int
-    loss: float
-    accuracy: float
-    epoch_loss: float
-    epoch_accuracy: float
-    grad_norm: float
-    lr: float
-    examples_per_second: float
-    progress: Progress
-    validation: Evaluation | None = None
-
-    @property
-    def ends_epoch(self) -> bool:
-        """Whether this was the last step of its epoch."""
-        return self.step % self.steps_per_epoch == 0
-
-
-class NonFiniteError(ArithmeticError):
-    """A loss, a gradient or a parameter was not finite.
-
-    Attributes
-    ----------
-    step : int
-        The number of the step, from 1; that of the last one taken, where training did not begin.
-    parameter : str or None
-        The first parameter, in the order of ``params``, that it shows in.
-    """
-
-    def __init__(self, step: int, parameter: str | None, reason: str) -> None:
-        super().__init__(f"step {step}: {reason}")
-        self.step = step
-        self.parameter = parameter
 
 
 def training_steps(
@@ -147,7 +69,8 @@ def training_steps(
     window : int, optional
         For long sequences and readout "all": read so many steps at a time and begin the next window
         in the state where this one ended (truncated backpropagation through time; Williams & Peng
-        1990). A batch of rows is read to its end before the next one, which begins in state 0.
+        1990). A batch of rows is read to its end before the next one, which begins in state 0. Not
+        for a bidirectional model, nor with lengths.
     schedule : function, optional
         From steps taken to learning rate; without it the optimiser's own stays.
     max_norm : float
@@ -178,7 +101,7 @@ def training_steps(
     """
     examples = Examples.of(model, x, y, lengths, transform, loss)
     plan = Plan.of(examples, batch_size, window, start.seed)
-    _check_settings(optimizer, epochs)
+    _check_settings(model, optimizer, epochs, window)
     plan.check_start(start.step)
     # Optimisers square the gradient; where its square overflows they would stop without a word.
     largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
@@ -264,11 +187,16 @@ def _carried_on(
     return value, model.backward(cache, dlogits)[2], state
 
 
-def _check_settings(optimizer: Any, epochs: int) -> None:
+def _check_settings(model: Any, optimizer: Any, epochs: int, window: int | None) -> None:
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer: expected an optimiser such as Adam(1e-3), given {optimizer!r}")
     if epochs != 0:
         check_size("epochs", epochs)
+    if window is not None and getattr(getattr(model, "lstm", None), "bidirectional", False):
+        raise ValueError(
+            "window: expected a model of one direction; the other one would carry its state from "
+            "the beginning of a window to the end of the next"
+        )
 
 
 def _first_non_finite(arrays: dict[str, Array]) -> str | None:

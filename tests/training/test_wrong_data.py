@@ -169,6 +169,12 @@ def test_settings_that_do_not_fit(options, message):
         fit(LSTMModel(3, 5, 4, rng=0), X, Y, **settings)
 
 
+def test_windows_are_read_in_one_direction():
+    model = LSTMModel(3, 5, 4, bidirectional=True, readout="all", rng=0)
+    with pytest.raises(ValueError, match="window: expected a model of one direction"):
+        fit(model, X, LABELS, optimizer=Adam(), window=2, **SETTINGS)
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_labels_that_would_fit_in_the_other_layout_say_so(batch_first):
     x = X.swapaxes(0, 1) if batch_first else X  # time first for the one that wants examples first
