@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,15 @@ from numpy.typing import DTypeLike, NDArray
 __all__ = [
     "Array",
     "check_array",
+    "check_cache",
     "check_dtype",
     "check_layout",
     "check_lengths",
     "check_like",
     "check_pair",
+    "check_plain",
     "check_size",
     "generator",
-    "load_arrays",
 ]
 
 Array = NDArray[Any]
@@ -41,6 +42,17 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return dtype
 
 
+def check_plain(name: str, array: Any) -> None:
+    """Demand a NumPy array, and none whose mask or matrix rules would be lost without a word."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
+    if isinstance(array, np.ma.MaskedArray | np.matrix):
+        masked = isinstance(array, np.ma.MaskedArray)
+        remedy = "fill it, and say with lengths what counts" if masked else "use np.asarray"
+        given = type(array).__name__
+        raise TypeError(f"{name}: expected a plain array, given a {given}; {remedy}")
+
+
 def check_array(
     name: str,
     array: Any,
@@ -53,8 +65,7 @@ def check_array(
     Doubles and complex doubles match, for the complex-step check; other mixtures would silently
     lose precision.
     """
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
+    check_plain(name, array)
     if array.dtype != dtype and {array.dtype, dtype} != {np.dtype(float), np.dtype(complex)}:
         remedy = f"; use {name.split()[-1]}.astype(np.{dtype})"
         if {array.dtype, dtype} == {np.dtype(np.float32), np.dtype(np.float64)}:
@@ -69,22 +80,45 @@ def check_array(
 
 
 def check_pair(
-    name: str, pair: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> tuple[Array, Array]:
+    name: str,
+    pair: Any,
+    shapes: Sequence[tuple[int, ...]],
+    dtype: np.dtype[Any],
+    letters: str = "hc",
+) -> list[Array]:
     """Check a pair (h, c) of states or of their gradients; zeros stand in for None."""
     if pair is None:
-        pair = None, None
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        pair = [None] * len(letters)
+    if not isinstance(pair, tuple | list) or len(pair) != len(letters):
         raise TypeError(f"{name}: expected a pair (h, c) or None, given {type(pair).__name__}")
-    for letter, array in zip("hc", pair, strict=True):
+    for letter, array, shape in zip(letters, pair, shapes, strict=True):
         if array is not None:
-            check_array(f"{letter} of {name}", array, shape, dtype)
-    h, c = (np.zeros(shape, dtype) if array is None else array for array in pair)
-    return h, c
+            part = name if len(letters) == 1 else f"{letter} of {name}"
+            check_array(part, array, shape, dtype)
+    zeros = (np.zeros(shape, dtype) for shape in shapes)
+    return [zero if array is None else array for array, zero in zip(pair, zeros, strict=True)]
+
+
+def check_cache(cache: Any, kind: type, made_by: Mapping[str, Any]) -> None:
+    """Demand a cache of this type, made by a layer like the one that is to invert it."""
+    if not isinstance(cache, kind):
+        raise TypeError(
+            f"cache: expected what forward returned last, a {kind.__name__}, "
+            f"given {type(cache).__name__}"
+        )
+    for name, expected in made_by.items():
+        given = cache.made_by[name]  # type: ignore[attr-defined]
+        if given != expected:
+            raise ValueError(
+                f"cache: expected that of a layer with {name}={expected}, given {name}={given}; "
+                "a cache is for the backward of the layer whose forward made it"
+            )
 
 
 def check_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray[Any, np.dtype[np.intp]]:
     """Return ``lengths`` as (N,) integers, each from 0 to T."""
+    if isinstance(lengths, np.ndarray):
+        check_plain("lengths", lengths)
     array = np.asarray(lengths)
     if array.shape != (rows,):
         raise ValueError(f"lengths: expected shape ({rows},), one a row, given {array.shape}")
@@ -146,10 +180,3 @@ def check_like(what: str, arrays: Mapping[str, Array], like: Mapping[str, Array]
             raise ValueError(
                 f"{what}[{name!r}]: expected shape {expected.shape}, given {given.shape}"
             )
-
-
-def load_arrays(params: dict[str, Array], mapping: Any) -> None:
-    """Copy ``mapping`` into ``params``, after every name, shape and dtype has been checked."""
-    check_like("params", mapping, params)
-    for name, param in params.items():
-        param[...] = mapping[name]

@@ -1,33 +1,29 @@
-"""One LSTM step with its parameters: the textbook, and the specification of everything faster.
+"""One step with its parameters: the textbook, and the specification of everything faster.
 
 Shapes: x ``(N, D)``, h and c ``(N, H)``, pre-activations a ``(N, 4H)``; N may be missing.
 
     (1)  a       = x W_ihᵀ + b_ih + h_prev W_hhᵀ + b_hh
          (2)-(18): gates.py
     (19) dh_prev = da W_hh,  dx = da W_ih,  dW_hh = daᵀ h_prev,  dW_ih = daᵀ x,  db = Σ_rows da
+
+:func:`step_forward` and :func:`step_backward` take a step of any kind of cell and give all that its
+equations name; :class:`LSTMCell` is a step with parameters of its own.
 """
 
 from __future__ import annotations
 
-import copy
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import gates
-from .arguments import (
-    Array,
-    check_array,
-    check_dtype,
-    check_pair,
-    check_size,
-    generator,
-    load_arrays,
-)
-from .gates import GATES
+from .arguments import Array, check_array, check_cache, check_pair, check_size, generator
+from .cells import Kind, variant_named
+from .cells.initial import initial_params
+from .parameters import Layer, Parameters
 
-__all__ = ["CellCache", "LSTMCell", "LSTMState", "init_params", "named_gradients"]
+__all__ = ["CellCache", "LSTMCell", "LSTMState", "pre_activations", "step_backward", "step_forward"]
 
 
 class LSTMState(NamedTuple):
@@ -37,15 +33,83 @@ class LSTMState(NamedTuple):
     c: Array
 
 
+def pre_activations(
+    kind: Kind, params: Mapping[str, Array], x: Array, h_prev: Array
+) -> list[Array]:
+    """Return the pre-activations of a step, (1): ``(N, H)`` for each input of the kind."""
+    weight_ih, bias, weight_hh = kind.matrices(params)
+    a = x @ weight_ih.T + h_prev @ weight_hh.T  # (1)
+    if bias is not None:
+        a = a + bias
+    return np.split(a, len(kind.inputs), axis=-1)
+
+
+def step_forward(
+    kind: Kind, params: Mapping[str, Array], x: Array, h_prev: Array, c_prev: Array | None
+) -> tuple[dict[str, Array], tuple[Array, ...]]:
+    """Take one step, (1)-(8); return all that it computes, by name, and its slopes, (9)-(14)."""
+    inputs = pre_activations(kind, params, x, h_prev)  # (1)
+    before = h_prev if c_prev is None else c_prev
+    extra = [params[name] for name in kind.extra]
+    step = kind.forward(*inputs, before, *extra)  # (2)-(8)
+    named = dict(zip(kind.names, step, strict=True))
+    if "weight_hr" in params:
+        named["m"] = named["h"]
+        named["h"] = named["m"] @ params["weight_hr"].T  # a projection, h = W_hr m
+    return named, tuple(kind.derivatives(step, before, *extra))  # (9)-(14)
+
+
+def step_backward(
+    kind: Kind,
+    params: Mapping[str, Array],
+    inputs: tuple[Array, Array, Array | None],
+    step: Mapping[str, Array],
+    local: Sequence[Array],
+    dh: Array,
+    dc_in: Array | None,
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Invert :func:`step_forward`, which took ``inputs`` = x, h_prev, c_prev and gave the rest.
+
+    Returns every gradient of the step by name, dx, dh_prev and dc_prev among them, and those of
+    the parameters.
+    """
+    weight_ih, _, weight_hh = kind.matrices(params)
+    x, h_prev, c_prev = inputs
+    dm = dh @ params["weight_hr"] if "weight_hr" in params else dh
+    gradients = kind.backward(local, dm, dc_in)  # (15)-(18)
+    das = [gradients[f"da_{name}"] for name in kind.inputs]
+    da = np.concatenate(das, axis=-1)  # (N, 4H)
+    gradients["dx"] = da @ weight_ih  # (19)
+    gradients["dh_prev"] = da @ weight_hh + gradients.get("dh_prev", 0)  # (19)
+
+    rows = np.atleast_2d(da)
+    dweight_ih, dweight_hh = rows.T @ np.atleast_2d(x), rows.T @ np.atleast_2d(h_prev)  # (19)
+    grads = kind.named_gradients(dweight_ih, rows.sum(axis=0), dweight_hh)  # (19)
+    if kind.extra:
+        for name, term in zip(
+            kind.extra, kind.extra_gradients(das, c_prev, step["c"]), strict=True
+        ):
+            grads[name] = np.atleast_2d(term).sum(axis=0)
+    if "weight_hr" in params:
+        grads["weight_hr"] = np.atleast_2d(dh).T @ np.atleast_2d(step["m"])
+    return gradients, {name: grads[name] for name in params}
+
+
 class CellCache(NamedTuple):
     """What one step's backward needs; nothing in it is ever written to again."""
 
+    made_by: dict[str, Any]  # what the cell is
     x: Array  # (N, D)
     h_prev: Array  # (N, H)
-    local: Array  # (6, N, H), equations (9)-(14)
+    c_prev: Array  # (N, H)
+    c: Array  # (N, H)
+    local: tuple[Array, ...]  # (N, H) each; of the standard cell (9)-(14)
+
+    def __repr__(self) -> str:
+        return f"<cache of {', '.join(f'{name}={value}' for name, value in self.made_by.items())}>"
 
 
-class LSTMCell:
+class LSTMCell(Layer):
     """A single LSTM step, as ``torch.nn.LSTMCell``.
 
     Parameters
@@ -54,6 +118,8 @@ class LSTMCell:
         D and H, both at least 1.
     bias : bool
         Whether to have ``bias_ih`` and ``bias_hh``.
+    variant : str
+        The kind of cell: "standard", or another of ``npslstm.cells.VARIANTS``.
     forget_bias : float
         Added to the forget gate's slice of ``bias_ih`` (1.0 is the usual choice: Gers et al. 2000,
         Jozefowicz et al. 2015).
@@ -64,7 +130,7 @@ class LSTMCell:
 
     Attributes
     ----------
-    params : dict of ndarray
+    params : Parameters
         ``weight_ih (4H, D)``, ``weight_hh (4H, H)`` and, with bias, ``bias_ih (4H,)`` and
         ``bias_hh (4H,)``; rows in the order i, f, g, o.
 
@@ -89,6 +155,7 @@ class LSTMCell:
         hidden_size: int,
         bias: bool = True,
         *,
+        variant: str = "standard",
         forget_bias: float = 0.0,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
@@ -96,9 +163,12 @@ class LSTMCell:
         self.input_size = check_size("input_size", input_size)
         self.hidden_size = check_size("hidden_size", hidden_size)
         self.bias = bool(bias)
-        self.params = init_params(
-            self.input_size, self.hidden_size, self.bias, forget_bias, dtype, generator(rng)
+        self.variant, self.kind = variant, variant_named(variant)
+        params = initial_params(
+            *(self.kind, self.input_size, self.hidden_size, self.bias, forget_bias),
+            *(dtype, generator(rng)),
         )
+        self.params = Parameters(params)
 
     def __call__(self, x: Array, state: tuple[Array, Array] | None = None) -> LSTMState:
         """Take one step, for inference: as :meth:`forward`, without a cache."""
@@ -127,18 +197,14 @@ class LSTMCell:
         ValueError, TypeError
             If a shape or dtype does not fit.
         """
-        weight_ih, weight_hh = self.params["weight_ih"], self.params["weight_hh"]
         batch = np.shape(x)[:-1] if np.ndim(x) == 1 else ("N",)
-        check_array("x", x, (*batch, self.input_size), weight_ih.dtype)
+        check_array("x", x, (*batch, self.input_size), self.dtype)
         shape = (*x.shape[:-1], self.hidden_size)
-        h_prev, c_prev = check_pair("state", state, shape, weight_ih.dtype)
-
-        a = x @ weight_ih.T + h_prev @ weight_hh.T  # (1)
-        if self.bias:
-            a = a + (self.params["bias_ih"] + self.params["bias_hh"])
-        a = np.moveaxis(a.reshape(*x.shape[:-1], GATES, self.hidden_size), -2, 0)  # (4, N, H)
-        h, c, local = gates.gates_forward(a, c_prev)  # (2)-(14)
-        return LSTMState(h, c), CellCache(x.copy(), h_prev.copy(), local)
+        h_prev, c_prev = check_pair("state", state, [shape, shape], self.dtype)
+        step, local = step_forward(self.kind, self.params, x, h_prev, c_prev)
+        h, c = step["h"], step["c"]
+        cache = CellCache(self._made_of(), x.copy(), h_prev.copy(), c_prev.copy(), c.copy(), local)
+        return LSTMState(h, c), cache
 
     def backward(
         self, cache: CellCache, dstate: tuple[Array | None, Array | None]
@@ -165,68 +231,15 @@ class LSTMCell:
         ValueError, TypeError
             If a shape or dtype does not fit.
         """
-        weight_ih, weight_hh = self.params["weight_ih"], self.params["weight_hh"]
-        x, h_prev, local = cache
-        dh, dc = check_pair("dstate", dstate, h_prev.shape, weight_ih.dtype)
+        check_cache(cache, CellCache, self._made_of())
+        _, x, h_prev, c_prev, c, local = cache
+        dh, dc = check_pair("dstate", dstate, [h_prev.shape, h_prev.shape], self.dtype)
+        step, grads = step_backward(
+            self.kind, self.params, (x, h_prev, c_prev), {"c": c}, local, dh, dc
+        )
+        return step["dx"], LSTMState(step["dh_prev"], step["dc_prev"]), grads
 
-        da, dc_prev = gates.gates_backward(local, dh, dc)  # (15)-(18)
-        da = np.moveaxis(da, 0, -2).reshape(*x.shape[:-1], GATES * self.hidden_size)  # (N, 4H)
-        dh_prev, dx = da @ weight_hh, da @ weight_ih  # (19)
-        x, h_prev, da = np.atleast_2d(x, h_prev, da)
-        grads = named_gradients(self.params, da.T @ x, da.T @ h_prev, da.sum(axis=0))
-        return dx, LSTMState(dh_prev, dc_prev), grads
-
-    def load_params(self, mapping: dict[str, Array]) -> None:
-        """Copy parameters in, once every name, shape and dtype has been found right.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If one is not; then nothing has changed.
-        """
-        load_arrays(self.params, mapping)
-
-    def astype(self, dtype: DTypeLike) -> LSTMCell:
-        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
-        twin = copy.copy(self)
-        twin.params = {name: param.astype(dtype) for name, param in self.params.items()}
-        return twin
-
-
-def init_params(
-    input_size: int,
-    hidden_size: int,
-    bias: bool,
-    forget_bias: float,
-    dtype: DTypeLike,
-    rng: np.random.Generator,
-) -> dict[str, Array]:
-    """Draw one cell's parameters, as PyTorch does, and add ``forget_bias`` to the forget gate."""
-    if forget_bias and not bias:
-        raise ValueError(f"forget_bias: expected 0 with bias=False, given {forget_bias}")
-    rows, bound = GATES * hidden_size, hidden_size**-0.5
-    shapes: dict[str, tuple[int, ...]] = {
-        "weight_ih": (rows, input_size),
-        "weight_hh": (rows, hidden_size),
-    }
-    if bias:
-        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-    dtype = check_dtype(dtype)
-    params = {n: rng.uniform(-bound, bound, shape).astype(dtype) for n, shape in shapes.items()}
-    if bias:
-        params["bias_ih"][hidden_size : 2 * hidden_size] += dtype.type(forget_bias)
-    return params
-
-
-def named_gradients(
-    params: dict[str, Array], dweight_ih: Array, dweight_hh: Array, dbias: Array
-) -> dict[str, Array]:
-    """Name one cell's gradients as its parameters are named.
-
-    (1) adds the two biases, so their gradients are equal; they are two arrays all the same, since
-    a caller may scale one in place.
-    """
-    grads = {"weight_ih": dweight_ih, "weight_hh": dweight_hh}
-    if "bias_ih" in params:
-        grads |= {"bias_ih": dbias, "bias_hh": dbias.copy()}
-    return grads
+    def _made_of(self) -> dict[str, Any]:
+        """Say what a cache must have in common with the cell that is to invert it."""
+        names = "variant", "input_size", "hidden_size", "dtype"
+        return {name: getattr(self, name) for name in names}

@@ -1,10 +1,11 @@
 """One LSTM step, elementwise: the whole calculus, and nothing else.
 
-The affine map in front of it, and the products behind it, belong to ``cell.py`` (one step, to be
-read) and ``sequence.py`` (many steps, to be fast); both call the functions below.
+The affine map in front of it, (1), and the products behind it, (19), belong to ``cell.py``. Here is
+no layout and no tuning either: the same equations arranged for speed are in ``cells/standard.py``,
+and tests hold the two equal.
 
-Shapes: the gates lie on the leading axis, ``a (4, ...)`` in PyTorch's order i, f, g, o; everything
-else is ``(...)``, whatever layout the caller likes. Nothing here knows what a batch is.
+Shapes: every array is ``(...)``, whatever layout the caller likes. Nothing here knows what a batch
+is. ⊙ multiplies entry by entry.
 
 Forward::
 
@@ -46,29 +47,47 @@ import numpy as np
 from .arguments import Array
 
 __all__ = [
-    "FAST_ORDER",
-    "GATES",
-    "LOCALS",
-    "PRESCALE",
+    "GateGradients",
+    "Gates",
     "LocalDerivatives",
     "gates_backward",
     "gates_forward",
-    "gates_forward_inplace",
-    "inplace_views",
     "local_derivatives",
     "sigmoid",
 ]
 
-GATES = 4  # pre-activations a step: i, f, g, o
-LOCALS = 6  # local derivatives a step: (14), (11), (12), (13), (10), (9)
+
+def sigmoid(z: Array) -> Array:
+    """σ(z) = 1/(1 + exp(-z)), written as (1 + tanh(z/2))/2, which no z can overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * z)
+
+
+class Gates(NamedTuple):
+    """All that one step computes, by name."""
+
+    i: Array  # (2)
+    f: Array  # (3)
+    g: Array  # (4)
+    o: Array  # (5)
+    c: Array  # (6)
+    tanh_c: Array  # (7)
+    h: Array  # (8)
+
+
+def gates_forward(a_i: Array, a_f: Array, a_g: Array, a_o: Array, c_prev: Array) -> Gates:
+    """Take one step: from the pre-activations and the old memory to the new state, (2)-(8)."""
+    i = sigmoid(a_i)  # (2)
+    f = sigmoid(a_f)  # (3)
+    g = np.tanh(a_g)  # (4)
+    o = sigmoid(a_o)  # (5)
+    c = f * c_prev + i * g  # (6)
+    tanh_c = np.tanh(c)  # (7)
+    h = o * tanh_c  # (8)
+    return Gates(i, f, g, o, c, tanh_c, h)
 
 
 class LocalDerivatives(NamedTuple):
-    """The rows of a stack ``local (6, ...)`` by name: ``LocalDerivatives(*local).dc_daf``.
-
-    What multiplies dc comes first, (14) and (11)-(13), then what multiplies dh, (10) and (9), so
-    that the backward step can take each group in one call.
-    """
+    """The slope of each forward line; what multiplies dc comes first, then what multiplies dh."""
 
     dc_dc_prev: Array  # (14)
     dc_dai: Array  # (11)
@@ -78,143 +97,46 @@ class LocalDerivatives(NamedTuple):
     dh_dc: Array  # (9)
 
 
-def sigmoid(z: Array) -> Array:
-    """σ(z) = 1/(1 + exp(-z)), written as (1 + tanh(z/2))/2, which no z can overflow."""
-    return 0.5 + 0.5 * np.tanh(0.5 * z)
-
-
-def gates_forward(a: Array, c_prev: Array) -> tuple[Array, Array, Array]:
-    """Compute one step, (2)-(8), and its local derivatives, (9)-(14).
-
-    Parameters
-    ----------
-    a : ndarray, shape (4, ...)
-        Pre-activations of i, f, g, o.
-    c_prev : ndarray, shape (...)
-        Cell state of the step before.
-
-    Returns
-    -------
-    h, c : ndarray, shape (...)
-        The new hidden and cell state.
-    local : ndarray, shape (6, ...)
-        The local derivatives, rows as in :class:`LocalDerivatives`: all that backward needs.
-    """
-    a_i, a_f, a_g, a_o = a
-    i = sigmoid(a_i)  # (2)
-    f = sigmoid(a_f)  # (3)
-    g = np.tanh(a_g)  # (4)
-    o = sigmoid(a_o)  # (5)
-    kept, written = f * c_prev, i * g
-    c = kept + written  # (6)
-    tanh_c = np.tanh(c)  # (7)
-    h = o * tanh_c  # (8)
-    return h, c, local_derivatives(i, f, g, o, kept, written, tanh_c, h)
-
-
 def local_derivatives(
-    i: Array,
-    f: Array,
-    g: Array,
-    o: Array,
-    kept: Array,
-    written: Array,
-    tanh_c: Array,
-    h: Array,
-    out: Array | None = None,
-) -> Array:
-    """Compute (9)-(14) as one stack ``(6, ...)``, in ``out`` if given.
-
-    ``kept`` = f ⊙ c_prev and ``written`` = i ⊙ g are the two terms of (6); most of the products
-    below hold one of them, or h, as a factor. Elementwise, so it serves one step or, in
-    ``sequence.py``, a block of steps at once.
-    """
-    if out is None:
-        out = np.empty((LOCALS, *f.shape), np.result_type(f, kept))
-    dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc = out
-    np.multiply(h, tanh_c, out=dh_dc)
-    np.subtract(o, dh_dc, out=dh_dc)  # (9)   o ⊙ (1 - tanh_c²) = o - h ⊙ tanh_c
-    np.subtract(1, o, out=dh_dao)
-    np.multiply(h, dh_dao, out=dh_dao)  # (10)  tanh_c ⊙ o ⊙ (1 - o) = h ⊙ (1 - o)
-    np.subtract(1, i, out=dc_dai)
-    np.multiply(written, dc_dai, out=dc_dai)  # (11)  g ⊙ i ⊙ (1 - i) = written ⊙ (1 - i)
-    np.subtract(1, f, out=dc_daf)
-    np.multiply(kept, dc_daf, out=dc_daf)  # (12)  c_prev ⊙ f ⊙ (1 - f) = kept ⊙ (1 - f)
-    np.multiply(written, g, out=dc_dag)
-    np.subtract(i, dc_dag, out=dc_dag)  # (13)  i ⊙ (1 - g²) = i - written ⊙ g
-    dc_dc_prev[...] = f  # (14)
-    return out
+    i: Array, f: Array, g: Array, o: Array, tanh_c: Array, c_prev: Array
+) -> LocalDerivatives:
+    """Return the six local derivatives of a step, (9)-(14)."""
+    dh_dc = o * (1 - tanh_c * tanh_c)  # (9)   of (8): h = o ⊙ tanh(c)
+    dh_dao = tanh_c * o * (1 - o)  # (10)  of (8): h = σ(a_o) ⊙ tanh_c
+    dc_dai = g * i * (1 - i)  # (11)  of (6): c = … + σ(a_i) ⊙ g
+    dc_daf = c_prev * f * (1 - f)  # (12)  of (6): c = σ(a_f) ⊙ c_prev + …
+    dc_dag = i * (1 - g * g)  # (13)  of (6): c = … + i ⊙ tanh(a_g)
+    dc_dc_prev = f  # (14)  of (6): c = f ⊙ c_prev + …
+    return LocalDerivatives(dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc)
 
 
-def gates_backward(
-    local: Array, dh: Array, dc_in: Array, out: Array | None = None
-) -> tuple[Array, Array]:
-    """Invert one step: from ∂loss/∂h and ∂loss/∂c to ∂loss/∂a and ∂loss/∂c_prev, (15)-(18).
+class GateGradients(NamedTuple):
+    """The gradients that one step hands back, by name."""
+
+    dc_prev: Array  # (18)
+    da_i: Array  # (17)
+    da_f: Array  # (17)
+    da_g: Array  # (17)
+    da_o: Array  # (16)
+    dc: Array  # (15)
+
+
+def gates_backward(local: LocalDerivatives, dh: Array, dc_in: Array) -> GateGradients:
+    """Invert one step: from ∂loss/∂h and ∂loss/∂c to all that the step has read, (15)-(18).
 
     Parameters
     ----------
-    local : ndarray, shape (6, ...)
-        From :func:`gates_forward`; read only.
+    local : LocalDerivatives
+        Of the step, from :func:`local_derivatives`; never written to.
     dh : ndarray, shape (...)
-        Gradient of everything that reads h: this step's output and the next step.
+        Gradient of all that reads h: this step's output and the next step.
     dc_in : ndarray, shape (...)
-        Gradient that reaches c from the next step; the part through h is added here, (15).
-    out : ndarray, shape (6, ...), optional
-        Where to put dc_prev, da_i, da_f, da_g, da_o and dc, for a caller that runs many steps.
-
-    Returns
-    -------
-    da : ndarray, shape (4, ...)
-        Gradient of the pre-activations, in the order i, f, g, o.
-    dc_prev : ndarray, shape (...)
-        Gradient of the cell state of the step before.
+        Gradient that reaches c from the next step. What reaches c through h is added here, (15).
     """
-    if out is None:
-        out = np.empty(local.shape, np.result_type(local, dh, dc_in))
-    dc = out[5]
-    np.multiply(dh, local[4:], out[4:])  # (16)  da_o = dh ⊙ ∂h/∂a_o,  and dh ⊙ ∂h/∂c
-    np.add(dc, dc_in, dc)  # (15)  dc = dc_in + dh ⊙ ∂h/∂c
-    np.multiply(dc, local[:4], out[:4])  # (18), (17)  dc_prev, da_i, da_f, da_g = dc ⊙ …
-    return out[1:5], out[0]
-
-
-# The fast form of (2)-(8). σ(z) = (1 + tanh(z/2))/2 makes all four gates one tanh over one slab if
-# the sigmoid gates come halved and side by side, in the order o, i, f, g. Halving is exact in
-# binary floating point, so PRESCALE is folded into the weights and costs nothing a step.
-FAST_ORDER = [3, 0, 1, 2]  # o, i, f, g by their places in i, f, g, o
-PRESCALE = np.array([0.5, 0.5, 0.5, 1.0])
-HALF = np.array(0.5, np.float32)  # an array, because NumPy would convert a number at every call
-
-
-def inplace_views(a: Array, terms: Array, c: Array, tanh_c: Array, h: Array) -> tuple[Array, ...]:
-    """Take the views that :func:`gates_forward_inplace` works on, for a caller to keep.
-
-    ``a (5, ...)`` is for PRESCALE ⊙ the pre-activations in FAST_ORDER, which become o, i, f, g, and
-    behind them c_prev, so that one call makes both terms of (6): written and kept, in ``terms``
-    ``(2, ...)``. ``c``, ``tanh_c`` and ``h`` are written, too. Taking the views at every step would
-    be a sixth of a forward pass of one row and 32 units.
-    """
-    return a[:4], a[:3], a[1:3], a[3:], terms, *terms, c, tanh_c, a[0], h
-
-
-def gates_forward_inplace(
-    a: Array,
-    sigmoids: Array,
-    i_f: Array,
-    g_c_prev: Array,
-    terms: Array,
-    written: Array,
-    kept: Array,
-    c: Array,
-    tanh_c: Array,
-    o: Array,
-    h: Array,
-) -> None:
-    """Compute (2)-(8) without a temporary; a test holds it equal to :func:`gates_forward`."""
-    np.tanh(a, a)  # (4)
-    np.multiply(sigmoids, HALF, sigmoids)
-    np.add(sigmoids, HALF, sigmoids)  # (2), (3), (5)
-    np.multiply(i_f, g_c_prev, terms)  # written = i ⊙ g, kept = f ⊙ c_prev
-    np.add(written, kept, c)  # (6)
-    np.tanh(c, tanh_c)  # (7)
-    np.multiply(o, tanh_c, h)  # (8)
+    dc = dc_in + dh * local.dh_dc  # (15)  c is read by the next step and, in (8), by h
+    da_o = dh * local.dh_dao  # (16)  forward (8), (5)
+    da_i = dc * local.dc_dai  # (17)  forward (6), (2)
+    da_f = dc * local.dc_daf  # (17)  forward (6), (3)
+    da_g = dc * local.dc_dag  # (17)  forward (6), (4)
+    dc_prev = dc * local.dc_dc_prev  # (18)  forward (6)
+    return GateGradients(dc_prev, da_i, da_f, da_g, da_o, dc)

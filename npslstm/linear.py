@@ -13,13 +13,13 @@ Forward and backward, with dz short for ∂loss/∂z::
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_dtype, check_size, generator
+from .arguments import Array, check_array, check_size, generator
+from .parameters import Layer, Parameters, draw
 
 __all__ = ["Linear", "LinearCache"]
 
@@ -30,7 +30,7 @@ class LinearCache(NamedTuple):
     x: Array  # (..., F)
 
 
-class Linear:
+class Linear(Layer):
     """An affine map y = x Wᵀ + b, as ``torch.nn.Linear``.
 
     Parameters
@@ -46,7 +46,7 @@ class Linear:
 
     Attributes
     ----------
-    params : dict of ndarray
+    params : Parameters
         ``weight (K, F)`` and, with a bias, ``bias (K,)``.
 
     Examples
@@ -69,14 +69,11 @@ class Linear:
     ) -> None:
         self.in_features = check_size("in_features", in_features)
         self.out_features = check_size("out_features", out_features)
-        dtype, rng = check_dtype(dtype), generator(rng)
-        bound = self.in_features**-0.5
+        self.bias = bool(bias)
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
         if bias:
             shapes |= {"bias": (self.out_features,)}
-        self.params: dict[str, Array] = {
-            name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()
-        }
+        self.params = Parameters(draw(shapes, self.in_features, dtype, generator(rng)))
 
     def __call__(self, x: Array) -> Array:
         """Map x (..., F) to y (..., K), for inference: no cache."""
@@ -114,12 +111,6 @@ class Linear:
         if "bias" in self.params:
             grads["bias"] = dy_rows.sum(axis=0)  # (L4)
         return (dy_rows @ weight).reshape(cache.x.shape), grads  # (L2)
-
-    def astype(self, dtype: DTypeLike) -> Linear:
-        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
-        twin = copy.copy(self)
-        twin.params = {name: param.astype(dtype) for name, param in self.params.items()}
-        return twin
 
 
 def _rows(array: Array) -> Array:

@@ -6,9 +6,10 @@ x with "all"; without N for one sequence x ``(T, D)``.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,13 +23,14 @@ from .arguments import (
     check_pair,
     check_size,
     generator,
-    load_arrays,
 )
 from .cell import LSTMState
 from .files import Blank, NpzFile, open_npz, write_npz
+from .layers import SequenceCache
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
-from .lstm import LSTM, LSTMCache
+from .lstm import LSTM
+from .parameters import Layer, Parameters
 
 __all__ = ["LSTMModel", "ModelCache"]
 
@@ -36,18 +38,18 @@ __all__ = ["LSTMModel", "ModelCache"]
 class ModelCache(NamedTuple):
     """What backward needs of a forward; nothing in it is ever written to again."""
 
-    lstm: LSTMCache
+    lstm: SequenceCache
     head: LinearCache
 
 
-class LSTMModel:
+class LSTMModel(Layer):
     """An LSTM with a linear head.
 
     Parameters
     ----------
     input_size, hidden_size, output_size : int
         D, H and K, all at least 1.
-    num_layers, bias, batch_first, dropout, bidirectional, forget_bias, dtype, rng
+    num_layers, bias, batch_first, dropout, bidirectional, variant, forget_bias, dtype, rng
         As in :class:`LSTM`; ``bias`` is the head's, too.
     readout : {"last", "all"}
         What the head reads: the top layer's h_n, both directions side by side, which is each row's
@@ -87,6 +89,7 @@ class LSTMModel:
         bidirectional: bool = False,
         *,
         readout: Literal["last", "all"] = "last",
+        variant: str = "standard",
         forget_bias: float = 0.0,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | int | None = None,
@@ -104,13 +107,24 @@ class LSTMModel:
             batch_first,
             dropout,
             bidirectional,
+            variant=variant,
             forget_bias=forget_bias,
             dtype=dtype,
             rng=rng,
         )
         features = self.lstm.directions * self.lstm.hidden_size
         self.head = Linear(features, output_size, bias, dtype=dtype, rng=rng)
-        self.params = self._join(self.lstm.params, self.head.params)
+
+    @property
+    def params(self) -> Parameters:
+        """The parameters of LSTM and head: a view, so what is replaced here is replaced there."""
+        return Parameters(parts={"lstm.": self.lstm.params, "head.": self.head.params})
+
+    @params.setter
+    def params(self, arrays: Mapping[str, Array]) -> None:
+        view = self.params
+        check_like("params", arrays, view)
+        view.update(arrays)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -126,6 +140,7 @@ class LSTMModel:
             "dropout": lstm.dropout,
             "bidirectional": lstm.bidirectional,
             "readout": self.readout,
+            "variant": lstm.variant,
             "dtype": str(lstm.dtype),
         }
 
@@ -190,12 +205,9 @@ class LSTMModel:
             dlogits = np.zeros(shape, self.lstm.dtype)
         check_array("dlogits", dlogits, shape, self.lstm.dtype)
         dread, head_grads = self.head.backward(cache.head, dlogits)
-        if self.readout == "all":
-            dout = dread
-        else:
-            dout, dstate = None, self._add_to_top(cache.lstm, dread, dstate)
+        dout, dstate = self.read_backward(cache.lstm, dread, dstate)
         dx, dstate_0, lstm_grads = self.lstm.backward(cache.lstm, dout, dstate)
-        return dx, dstate_0, self._join(lstm_grads, head_grads)
+        return dx, dstate_0, _joined(lstm_grads, head_grads)
 
     def loss_and_grads(
         self,
@@ -230,22 +242,10 @@ class LSTMModel:
         value, dlogits = loss(logits, y, **options)
         return value, self.backward(cache, dlogits)[2]
 
-    def load_params(self, mapping: dict[str, Array]) -> None:
-        """Copy parameters in, once every name, shape and dtype has been found right.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If one is not; then nothing has changed.
-        """
-        load_arrays(self.params, mapping)
-
     def astype(self, dtype: DTypeLike) -> LSTMModel:
         """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
-        twin = object.__new__(LSTMModel)
-        twin.readout = self.readout
+        twin = copy.copy(self)
         twin.lstm, twin.head = self.lstm.astype(dtype), self.head.astype(dtype)
-        twin.params = self._join(twin.lstm.params, twin.head.params)
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -290,24 +290,35 @@ class LSTMModel:
         model.load_params({name: file.read(name) for name in headers})
         return model
 
-    def _read(self, out: Array, state_n: LSTMState) -> Array:
+    def _read(self, out: Array, state_n: Any) -> Array:
         """Return what the head reads: (..., directions·H)."""
         if self.readout == "all":
             return out
-        top = state_n.h[-self.lstm.directions :]  # (directions, N, H)
-        return np.concatenate(list(top), axis=-1)
+        h_n = state_n[0] if self.lstm.kind.has_c else state_n
+        return np.concatenate(list(h_n[-self.lstm.directions :]), axis=-1)
 
-    def _add_to_top(self, cache: LSTMCache, dread: Array, dstate: Any) -> tuple[Array, Array]:
-        """Invert :meth:`_read`: return dstate with the head's part added to the top layer's h_n."""
-        directions, dtype = self.lstm.directions, np.result_type(dread)
+    def read_backward(
+        self, cache: SequenceCache, dread: Array, dstate: Any
+    ) -> tuple[Array | None, Any]:
+        """Hand the gradient of what the head read to the layers below it.
+
+        Returns dout and dstate of the LSTM: with readout "last" the top layer's dh_n is the
+        caller's and the head's together.
+        """
+        if self.readout == "all":
+            return dread, dstate
+        h_alone, directions = not self.lstm.kind.has_c, self.lstm.directions
         shape = cache.layout.state_shape(self.lstm.num_layers * directions, self.lstm.hidden_size)
-        dh_n, dc_n = check_pair("dstate", dstate, shape, dtype)
+        pair = [dstate] if h_alone else dstate
+        dh_n, *dc_n = check_pair(
+            "dstate", pair, [shape] * (2 - h_alone), dread.dtype, "hc"[: 2 - h_alone]
+        )
         dh_n = dh_n.astype(np.result_type(dh_n, dread))
         dh_n[-directions:] += np.stack(np.split(dread, directions, axis=-1))
-        return dh_n, dc_n
+        return None, dh_n if h_alone else (dh_n, *dc_n)
 
-    @staticmethod
-    def _join(lstm: dict[str, Array], head: dict[str, Array]) -> dict[str, Array]:
-        return {f"lstm.{name}": value for name, value in lstm.items()} | {
-            f"head.{name}": value for name, value in head.items()
-        }
+
+def _joined(lstm: dict[str, Array], head: dict[str, Array]) -> dict[str, Array]:
+    """Name gradients as the model's parameters are named."""
+    named = {f"lstm.{name}": grad for name, grad in lstm.items()}
+    return named | {f"head.{name}": grad for name, grad in head.items()}

@@ -22,14 +22,14 @@ step's output and by the next step, whose da is da_next::
 
 from __future__ import annotations
 
-import copy
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_dtype, check_size, generator, load_arrays
+from .arguments import Array, check_array, check_size, generator
 from .kernel.layout import Layout, leading_axes
+from .parameters import Layer, Parameters, draw
 
 __all__ = ["RNN", "RNNCache"]
 
@@ -42,7 +42,7 @@ class RNNCache(NamedTuple):
     h: Array  # (T+1, N, H): row 0 is the initial state, row t+1 the h of step t
 
 
-class RNN:
+class RNN(Layer):
     """A plain tanh RNN over whole sequences, as ``torch.nn.RNN`` with one layer.
 
     Parameters
@@ -100,17 +100,14 @@ class RNN:
         self.batch_first = bool(batch_first)
         if init not in ("uniform", "orthogonal"):
             raise ValueError(f'init: expected "uniform" or "orthogonal", given {init!r}')
-        dtype, rng = check_dtype(dtype), generator(rng)
+        rng = generator(rng)
         shapes: dict[str, tuple[int, ...]] = {
             "weight_ih_l0": (self.hidden_size, self.input_size),
             "weight_hh_l0": (self.hidden_size, self.hidden_size),
         }
         if self.bias:
             shapes |= {"bias_ih_l0": (self.hidden_size,), "bias_hh_l0": (self.hidden_size,)}
-        bound = self.hidden_size**-0.5
-        self.params = {
-            name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()
-        }
+        self.params = Parameters(draw(shapes, self.hidden_size, dtype, rng))
         if init == "orthogonal":
             self.params["weight_hh_l0"][...] = _random_orthogonal(self.hidden_size, rng)
 
@@ -214,22 +211,6 @@ class RNN:
             dbias = da.sum(axis=(0, 1))
             grads |= {"bias_ih_l0": dbias, "bias_hh_l0": dbias.copy()}
         return layout.outside(dx), layout.state_outside(np.array(dh)[None]), grads
-
-    def load_params(self, mapping: dict[str, Array]) -> None:
-        """Copy parameters in, once every name, shape and dtype has been found right.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If one is not; then nothing has changed.
-        """
-        load_arrays(self.params, mapping)
-
-    def astype(self, dtype: DTypeLike) -> RNN:
-        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
-        twin = copy.copy(self)
-        twin.params = {name: param.astype(dtype) for name, param in self.params.items()}
-        return twin
 
     def _state_inside(self, name: str, state: Array | None, layout: Layout) -> Array:
         """Check a state or its gradient and return it as (N, H); zeros stand in for None."""

@@ -1,24 +1,26 @@
 """Every gate and state, and their gradients, at every step: for pictures and for study.
 
-The fast path keeps only what backward needs. Here the sequence runs once more, plainly: one step
-after the other, (1) and (19) written out as in ``cell.py`` and the calculus from ``gates.py``, and
-whatever the equations name is kept under its name. A test holds the result equal to the fast
-path's outputs and gradients.
+The fast path keeps only what backward needs. Here the sequence runs once more, plainly, one step
+after the other by ``step_forward`` and ``step_backward`` of ``cell.py``, and whatever the equations
+name is kept under its name. A test holds the result equal to the fast path's outputs and gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections import namedtuple
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import gates
-from .arguments import Array, check_array, check_pair
-from .gates import GATES
+from .arguments import Array, check_array
+from .cell import step_backward, step_forward
+from .cells import Kind
 from .kernel.layout import Layout
-from .lstm import LSTM, LSTMCache
-from .model import LSTMModel, ModelCache
+from .kernel.weights import State
+from .layers import Recurrent, SequenceCache
+from .model import LSTMModel
 
 __all__ = ["LayerTrace", "trace"]
 
@@ -28,7 +30,8 @@ class LayerTrace(NamedTuple):
 
     Index t is the sequence's own time in both directions: what stands at t was computed when x at
     t was read. So the reverse direction's first step is a row's last index, and its c_prev at t is
-    its c at t + 1. Past a row's length everything is 0.
+    its c at t + 1. Past a row's length everything is 0. Kinds of cell whose equations have other
+    names are traced under those, ``Kind.names``, in the place of i, f, g, o, c, h.
     """
 
     i: Array  # (2)  input gate
@@ -42,21 +45,31 @@ class LayerTrace(NamedTuple):
     da: Array | None = None  # (16), (17)  (4, T, N, H): ∂loss/∂a_i, ∂a_f, ∂a_g, ∂a_o
 
 
+@functools.cache
+def _trace_of(kind: Kind) -> Any:
+    """Return the class for a kind's trace; tanh_c is left out, as it follows from c."""
+    names = tuple(name for name in kind.names if name != "tanh_c")
+    gradients = LayerTrace._fields[6:]
+    if names == LayerTrace._fields[:6]:
+        return LayerTrace
+    return namedtuple("LayerTrace", (*names, *gradients), defaults=(None,) * len(gradients))
+
+
 def trace(
-    model: LSTM | LSTMModel,
+    model: Recurrent | LSTMModel,
     x: Array,
-    state: tuple[Array, Array] | None = None,
+    state: Any = None,
     *,
     lengths: Any = None,
     dropout_masks: tuple[Array, ...] | None = None,
     dout: Array | None = None,
-    dstate: tuple[Array | None, Array | None] | None = None,
+    dstate: Any = None,
 ) -> dict[str, LayerTrace]:
     """Run the sequences and return all that happens inside.
 
     Parameters
     ----------
-    model : LSTM or LSTMModel
+    model : LSTM, GRU, RNN or LSTMModel
     x, state, lengths, dropout_masks
         As in :meth:`LSTM.forward`.
     dout : ndarray, shape of what ``model.forward`` returns first, optional
@@ -77,6 +90,7 @@ def trace(
 
     Examples
     --------
+    >>> from npslstm import LSTM
     >>> lstm = LSTM(3, 4, forget_bias=1.0, rng=0)
     >>> x = np.ones((7, 5, 3), np.float32)  # 7 steps, 5 rows
     >>> steps = trace(lstm, x, dout=np.ones((7, 5, 4), np.float32))["l0"]
@@ -88,27 +102,26 @@ def trace(
     backward = dout is not None or dstate is not None
     if isinstance(model, LSTMModel):
         _, _, model_cache = model.forward(x, state, **options)
+        layer: Recurrent = model.lstm
+        cache = model_cache.lstm
         if dout is not None:
-            dout, dstate = _through_head(model, model_cache, dout, dstate)
-        lstm, cache = model.lstm, model_cache.lstm
+            dread, _ = model.head.backward(model_cache.head, dout)
+            dout, dstate = model.read_backward(cache, dread, dstate)
     else:
-        lstm = model
-        _, _, cache = lstm.forward(x, state, **options)
+        layer = model
+        _, _, cache = layer.forward(x, state, **options)
 
     runs = [
-        [
-            _Run(lstm._cell_params(layer, k), cache.layout, reverse=k == 1)
-            for k in range(lstm.directions)
-        ]
-        for layer in range(lstm.num_layers)
+        [_Run(layer, k, direction, cache.layout) for direction in range(layer.directions)]
+        for k in range(layer.num_layers)
     ]
-    _forward(lstm, cache, runs, x, state)
+    _forward(layer, cache, runs, x, state)
     if backward:
-        _backward(lstm, cache, runs, dout, dstate)
+        _backward(layer, cache, runs, dout, dstate)
     return {
-        f"l{layer}" + "_reverse" * k: run.trace()
-        for layer, pair in enumerate(runs)
-        for k, run in enumerate(pair)
+        f"l{k}" + "_reverse" * direction: run.trace()
+        for k, pair in enumerate(runs)
+        for direction, run in enumerate(pair)
     }
 
 
@@ -119,102 +132,110 @@ class _Run:
     does: the rows that still have a step t are the first ``running[t]``.
     """
 
-    def __init__(self, params: dict[str, Array], layout: Layout, reverse: bool) -> None:
-        self.params, self.layout = params, layout
-        self.turned: Callable[[Array], Array] = layout.flip if reverse else np.asarray
+    def __init__(self, layer: Recurrent, k: int, direction: int, layout: Layout) -> None:
+        self.kind: Kind = layer.kind
+        self.params, self.layout = layer.cell_params(k, direction), layout
+        self.turned: Callable[[Array], Array] = layout.flip if direction else np.asarray
         ends = np.full(layout.rows, layout.steps) if layout.ends is None else layout.ends
         self.running = [int((ends > t).sum()) for t in range(layout.steps)]
-        self.gradients: Array | None = None  # (6, T, N, H): dh, dc, da_i, da_f, da_g, da_o
+        self.steps: list[Any] = []  # of each step what it read, computed, and its slopes
+        self.sizes = {"h": layer.output_size, "dh": layer.output_size}
+        self.hidden = layer.hidden_size
+        self.seen: dict[str, Array] = {}  # (T, N, ...) by name
 
-    def forward(self, x: Array, h: Array, c: Array) -> Array:
-        """Return h at every step, having started from (h, c)."""
-        weight_ih, weight_hh, *biases = self.params.values()
-        dtype = np.result_type(*self.params.values(), x, h, c)
-        x, h, c = self.turned(x), h.astype(dtype), c.astype(dtype)
-        shape = (6, len(x), *h.shape)
-        self.activations = np.zeros(shape, dtype)  # i, f, g, o, c, h
-        self.local = np.zeros(shape, dtype)  # equations (9)-(14)
+    def forward(self, x: Array, start: State) -> Array:
+        """Return h at every step."""
+        x, (h, c) = self.turned(x), _by_rows(start, np.result_type(x, *self.params.values()))
+        self.begin(self.kind.names, h.dtype)
         for t, n in enumerate(self.running):
-            a = x[t, :n] @ weight_ih.T + h[:n] @ weight_hh.T + sum(biases)  # (1)
-            a = np.moveaxis(a.reshape(n, GATES, h.shape[1]), 1, 0)  # (4, n, H)
-            i, f, o = gates.sigmoid(a[[0, 1, 3]])  # (2), (3), (5)
-            g = np.tanh(a[2])  # (4)
-            h[:n], c[:n], self.local[:, t, :n] = gates.gates_forward(a, c[:n])  # (6)-(14)
-            self.activations[:, t, :n] = i, f, g, o, c[:n], h[:n]
-        return self.turned(self.activations[5])
+            before = x[t, :n], h[:n].copy(), None if c is None else c[:n].copy()
+            step, local = step_forward(self.kind, self.params, *before)
+            self.steps.append((before, step, local))
+            h[:n] = step["h"]
+            if c is not None:
+                c[:n] = step["c"]
+            self.keep(t, {name: step[name] for name in self.kind.names})
+        return self.turned(self.seen["h"])
 
-    def backward(self, dout: Array, dh: Array, dc: Array) -> Array:
+    def backward(self, dout: Array, end: State) -> Array:
         """Return dx at every step."""
-        weight_ih, weight_hh, *_ = self.params.values()
-        dtype = np.result_type(self.local, dout, dh, dc)
-        dout, dh, dc = self.turned(dout), dh.astype(dtype), dc.astype(dtype)
-        self.gradients = np.zeros(self.local.shape, dtype)
-        dx = np.zeros((*dout.shape[:2], weight_ih.shape[1]), dtype)
+        dtype = np.result_type(dout, *self.params.values(), *self.seen.values())
+        dout, (dh, dc) = self.turned(dout), _by_rows(end, dtype)
+        self.begin(["dh", *["dc"] * self.kind.has_c], dtype)
+        self.begin([f"da_{name}" for name in self.kind.inputs], dtype)
+        dx = np.zeros((*dout.shape[:2], self.params["weight_ih"].shape[1]), dtype)
         for t in reversed(range(len(self.running))):
             n = self.running[t]
             dh[:n] += dout[t, :n]
-            step = np.empty((6, n, dh.shape[1]), dtype)  # dc_prev, da_i, da_f, da_g, da_o, dc
-            da, dc[:n] = gates.gates_backward(
-                self.local[:, t, :n], dh[:n], dc[:n], step
-            )  # (15)-(18)
-            self.gradients[:, t, :n] = dh[:n], step[5], *da
-            da = np.moveaxis(da, 0, 1).reshape(n, GATES * dh.shape[1])
-            dh[:n], dx[t, :n] = da @ weight_hh, da @ weight_ih  # (19)
+            reached = dh[:n].copy(), None if dc is None else dc[:n]
+            before, step, local = self.steps[t]
+            gradients, _ = step_backward(self.kind, self.params, before, step, local, *reached)
+            dh[:n], dx[t, :n] = gradients["dh_prev"], gradients["dx"]
+            named = {"dh": reached[0]}
+            if dc is not None:
+                named["dc"], dc[:n] = gradients["dc"], gradients["dc_prev"]
+            named |= {f"da_{name}": gradients[f"da_{name}"] for name in self.kind.inputs}
+            self.keep(t, named)
         return self.turned(dx)
+
+    def begin(self, names: Iterable[str], dtype: Any) -> None:
+        """Make room for what the steps will name; past a row's end 0 stays."""
+        steps_and_rows = len(self.running), self.layout.rows
+        for name in names:
+            shape = (*steps_and_rows, self.sizes.get(name, self.hidden))
+            self.seen[name] = np.zeros(shape, dtype)
+
+    def keep(self, t: int, named: dict[str, Array]) -> None:
+        """Note what a step named."""
+        for name, array in named.items():
+            self.seen[name][t, : len(array)] = array
 
     def trace(self) -> LayerTrace:
         """Return what was seen, in the caller's layout."""
-
-        def outside(stack: Array) -> list[Array]:
-            return [self.layout.outside(self.turned(array)) for array in stack]
-
-        traced = LayerTrace(*outside(self.activations))
-        if self.gradients is None:
-            return traced
-        dh, dc, *da = outside(self.gradients)
-        return traced._replace(dh=dh, dc=dc, da=np.stack(da))
+        seen = {name: self.layout.outside(self.turned(a)) for name, a in self.seen.items()}
+        if "dh" in seen:
+            seen["da"] = np.stack([seen.pop(f"da_{name}") for name in self.kind.inputs])
+        fields = _trace_of(self.kind)._fields
+        return _trace_of(self.kind)(**{name: seen[name] for name in fields if name in seen})
 
 
-def _forward(lstm: LSTM, cache: LSTMCache, runs: list[list[_Run]], x: Array, state: Any) -> None:
-    """Run layer after layer, as ``lstm.py`` does."""
-    h_0, c_0 = _states_inside(lstm, cache.layout, "state", state)
+def _by_rows(state: State, dtype: Any) -> tuple[Array, Array | None]:
+    """Copy a state as (N, H)."""
+    h, c = state
+    dtype = np.result_type(dtype, *(s for s in state if s is not None))
+    return h.T.astype(dtype), None if c is None else c.T.astype(dtype)
+
+
+def _forward(
+    layer: Recurrent, cache: SequenceCache, runs: list[list[_Run]], x: Array, state: Any
+) -> None:
+    """Run layer after layer, as ``layers.py`` does."""
+    starts = iter(layer.states_inside("state", state, cache.layout))
     x = cache.layout.inside(x)
-    for layer, pair in enumerate(runs):
-        if layer and cache.dropout_masks:
-            x = x * cache.layout.inside(cache.dropout_masks[layer - 1])
-        starts = zip(pair, h_0[layer], c_0[layer], strict=True)
-        x = np.concatenate([run.forward(x, h, c) for run, h, c in starts], axis=2)
+    for k, pair in enumerate(runs):
+        if k and cache.dropout_masks:
+            x = x * cache.layout.inside(cache.dropout_masks[k - 1])
+        x = np.concatenate([run.forward(x, next(starts)) for run in pair], axis=2)
 
 
 def _backward(
-    lstm: LSTM, cache: LSTMCache, runs: list[list[_Run]], dout: Array | None, dstate: Any
+    layer: Recurrent,
+    cache: SequenceCache,
+    runs: list[list[_Run]],
+    dout: Array | None,
+    dstate: Any,
 ) -> None:
     """Run the layers backward, the top one first."""
-    dh_n, dc_n = _states_inside(lstm, cache.layout, "dstate", dstate)
-    out_shape = cache.layout.shape(lstm.directions * lstm.hidden_size)
+    ends = layer.states_inside("dstate", dstate, cache.layout)
+    out_shape = cache.layout.shape(layer.features)
     if dout is None:
-        dout = np.zeros(out_shape, lstm.dtype)
-    check_array("dout", dout, out_shape, lstm.dtype)
+        dout = np.zeros(out_shape, layer.dtype)
+    check_array("dout", dout, out_shape, layer.dtype)
     upstream = cache.layout.inside(dout)
-    for layer, pair in reversed(list(enumerate(runs))):
-        parts = np.split(upstream, lstm.directions, axis=2)
-        ends = zip(pair, parts, dh_n[layer], dc_n[layer], strict=True)
-        upstream = np.sum([run.backward(part, dh, dc) for run, part, dh, dc in ends], axis=0)
-        if layer and cache.dropout_masks:
-            upstream = upstream * cache.layout.inside(cache.dropout_masks[layer - 1])
-
-
-def _states_inside(lstm: LSTM, layout: Layout, name: str, pair: Any) -> tuple[Array, Array]:
-    """Check states or their gradients; return each as (num_layers, directions, N, H)."""
-    shape = layout.state_shape(lstm.num_layers * lstm.directions, lstm.hidden_size)
-    h, c = map(layout.state_inside, check_pair(name, pair, shape, lstm.dtype))
-    apart = (lstm.num_layers, lstm.directions, *h.shape[1:])
-    return h.reshape(apart), c.reshape(apart)
-
-
-def _through_head(model: LSTMModel, cache: ModelCache, dlogits: Array, dstate: Any) -> Any:
-    """Return dout and dstate of the LSTM under a head whose logits have the gradient dlogits."""
-    dread, _ = model.head.backward(cache.head, dlogits)
-    if model.readout == "all":
-        return dread, dstate
-    return None, model._add_to_top(cache.lstm, dread, dstate)
+    for k, pair in reversed(list(enumerate(runs))):
+        parts = np.split(upstream, layer.directions, axis=2)
+        own = ends[k * layer.directions : (k + 1) * layer.directions]
+        dxs = [run.backward(part, end) for run, part, end in zip(pair, parts, own, strict=True)]
+        upstream = np.sum(dxs, axis=0)
+        if k and cache.dropout_masks:
+            upstream = upstream * cache.layout.inside(cache.dropout_masks[k - 1])

@@ -1,23 +1,26 @@
-"""Hold every line of the derivation to the complex step, at one step of one layer.
+"""Every line of the derivation at one step, each held to the complex step by itself.
 
-A wrong gradient of W_hh says that something is wrong; this says which line. The step is written out
-here, (1)-(8), so that each quantity in it can be moved by itself. The other side of a comparison
-is the code's own: ``gates.py`` for (9)-(18), ``cell.py`` for (19), and for the two gradients
-that arrive at the step, through time and through the layers above, the LSTM's fast path.
+Moving one quantity of the step, with everything in front of it held fixed, shows what it does to
+the next one, (9)-(14), or to the loss, (15)-(19). What the code says of it comes from ``cell.py``
+and the kind of cell. Names, numbers and formulas are those of the docstrings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import gates
+from .. import cell
 from ..arguments import Array
-from ..cell import LSTMCell
-from ..gates import LocalDerivatives
+from ..cell import LSTMCell, pre_activations, step_backward, step_forward
+from ..cells import Kind
+from ..cells.equations import Equation, equations, equations_of
+from ..layers import Recurrent
 from ..lstm import LSTM
+from ..parameters import Parameters
 from .comparison import Comparison
 from .differences import EPS, Function, complex_step, entries
 from .report import GradientReport, GradientRow
@@ -28,6 +31,8 @@ __all__ = ["check_step"]
 
 AFFORDABLE = 2000  # entries of the recurrent weights, up to which every entry is taken
 
+Params = Mapping[str, Array]
+
 
 class Line(NamedTuple):
     """One quantity of the derivation: moving ``moved`` shows what it does to ``target``."""
@@ -35,34 +40,37 @@ class Line(NamedTuple):
     name: str
     moved: str
     target: str
-    equation: str
-    formula: str
+    equation: Equation
 
 
-ARRIVING = (
-    Line("dh", "h", "loss", "arrives", "dout + dh_prev of the next step"),
-    Line("dc_in", "c_next", "loss", "arrives", "dc_prev of the next step"),
-)
-LINES = (
-    Line("∂h/∂c", "c", "h", "(9)", "o ⊙ (1 - tanh_c²)"),
-    Line("∂h/∂a_o", "a_o", "h", "(10)", "tanh_c ⊙ o ⊙ (1 - o)"),
-    Line("∂c/∂a_i", "a_i", "c", "(11)", "g ⊙ i ⊙ (1 - i)"),
-    Line("∂c/∂a_f", "a_f", "c", "(12)", "c_prev ⊙ f ⊙ (1 - f)"),
-    Line("∂c/∂a_g", "a_g", "c", "(13)", "i ⊙ (1 - g²)"),
-    Line("∂c/∂c_prev", "c_prev", "c", "(14)", "f"),
-    Line("dc", "c", "loss", "(15)", "dc_in + dh ⊙ (9)"),
-    Line("da_o", "a_o", "loss", "(16)", "dh ⊙ (10)"),
-    Line("da_i", "a_i", "loss", "(17)", "dc ⊙ (11)"),
-    Line("da_f", "a_f", "loss", "(17)", "dc ⊙ (12)"),
-    Line("da_g", "a_g", "loss", "(17)", "dc ⊙ (13)"),
-    Line("dc_prev", "c_prev", "loss", "(18)", "dc ⊙ (14)"),
-    Line("dh_prev", "h_prev", "loss", "(19)", "da W_hh"),
-    Line("dx", "x", "loss", "(19)", "da W_ih"),
-    Line("dW_hh", "weight_hh", "loss", "(19)", "daᵀ h_prev"),
-    Line("dW_ih", "weight_ih", "loss", "(19)", "daᵀ x"),
-    Line("db_ih", "bias_ih", "loss", "(19)", "Σ_rows da"),
-    Line("db_hh", "bias_hh", "loss", "(19)", "Σ_rows da"),
-)
+def lines_of(kind: Kind, params: Params) -> list[Line]:
+    """List the derivation of a kind of cell: what arrives, the local derivatives, the gradients."""
+    known = equations_of(kind) | {"da": Equation("da", "", "", "")}
+    behind = equations(cell.__doc__)
+
+    def line(name: str, moved: str, target: str, equation: Equation | None = None) -> Line:
+        equation = equation or known.get(name) or behind.get(name) or Equation(name, "", "", "")
+        return Line(name, moved, target, equation)
+
+    arrives = "dout + dh_prev of the next step", "dc_prev of the next step"
+    lines = [line("dh", "h", "loss", Equation("dh", "arrives", arrives[0], ""))]
+    if kind.has_c:
+        lines.append(line("dc_in", "c_next", "loss", Equation("dc_in", "arrives", arrives[1], "")))
+    of_h, of_c = kind.local[kind.by_dc :], kind.local[: kind.by_dc]
+    slopes = [*reversed(of_h), *of_c[1:], *of_c[:1]]  # (9), (10), …, and (14) last
+    lines += [line(f"∂{name[1]}/∂{_moved(name)}", _moved(name), name[1]) for name in slopes]
+    if kind.has_c:
+        lines.append(line("dc", "c", "loss"))
+    inputs = [_moved(name) for name in (*of_h, *of_c) if name[4] == "a"]
+    lines += [line(f"d{name}", name, "loss") for name in inputs]
+    if kind.has_c:
+        lines.append(line("dc_prev", "c_prev", "loss"))
+    lines += [line("dh_prev", "h_prev", "loss"), line("dx", "x", "loss")]
+    for name in params:
+        short = _short(name)
+        equation = behind.get(short[:2]) if short.startswith("db") else None
+        lines.append(line(short, name, "loss", equation))
+    return lines
 
 
 def check_step(
@@ -75,26 +83,27 @@ def check_step(
     rng: np.random.Generator,
 ) -> GradientReport:
     """Take one step apart; arguments as those of ``check_gradients``, in float64."""
-    lstm, x, state = _as_lstm(layer, x, state)
-    place = _place(lstm, x, options.get("lengths"), at)
-    around = Surroundings(lstm, x, state, place, options, rng)
-    given = {"x": around.x, "h_prev": around.h_prev, "c_prev": around.c_prev, **around.params}
-    values = _write_out(given)
+    network, x, state = _as_layers(layer, x, state)
+    kind, place = network.kind, _place(network, x, options.get("lengths"), at)
+    around = Surroundings(network, x, state, place, options, rng)
+    given = dict(zip(("x", "h_prev", "c_prev"), (around.x, *around.before), strict=False))
+    given |= around.params
+    values = _write_out(kind, given)
 
     def function(line: Line) -> Function:
         def target(moved: Array) -> Any:
-            v = _write_out({**given, line.moved: moved})
-            return (
-                around.loss(v["h"], v["c_next"]) if line.target == "loss" else v[line.target].sum()
-            )
+            v = _write_out(kind, given, {line.moved: moved})
+            if line.target == "loss":
+                return around.loss(v["h"], v.get("c_next"))
+            return v[line.target].sum()
 
         return target
 
     def analytic() -> dict[str, Array]:
-        delivered = around.arriving(values["h"], values["c"])
-        return delivered | _lines(values, around.params, *delivered.values())
+        delivered = around.arriving(values["h"], values.get("c"))
+        return delivered | _analytic(kind, given, around.params, delivered)
 
-    delivered = around.arriving(values["h"], values["c"])
+    delivered = around.arriving(values["h"], values.get("c"))
     comparison = Comparison(
         elementwise=values["weight_hh"].size <= AFFORDABLE,
         tolerance=tolerance,
@@ -104,24 +113,26 @@ def check_step(
         rounding=rounding(analytic, rng),
     )
 
-    # A local derivative is made of gates, of size 1, and c_prev.
-    terms = {"loss": 0.0, "h": 1.0, "c": np.maximum(1, np.abs(values["c_prev"]))}
+    # A local derivative is made of gates, of size 1, and of c_prev.
+    terms = {"loss": 0.0, "h": 1.0, "c": np.maximum(1, np.abs(around.before[-1]))}
 
     def row(line: Line, gradient: Array) -> GradientRow:
         of, at = function(line), values[line.moved]
         found = comparison.row(line.name, of, at, gradient, terms[line.target])
-        return replace(found, equation=line.equation, formula=line.formula)
+        _, number, formula, _ = line.equation
+        return replace(found, equation=number, formula=formula)
 
-    rows = [row(line, delivered[line.name]) for line in ARRIVING]
+    lines = lines_of(kind, around.params)
+    rows = [row(line, delivered[line.name]) for line in lines[: len(delivered)]]
     # What arrived wrong, or rounded, is put right, so that each line is judged by itself.
-    arrived = [
-        delivered[line.name]
+    arrived = {
+        line.name: delivered[line.name]
         if found.error <= tolerance
         else entries(complex_step, function(line), values[line.moved]).reshape(values["h"].shape)
-        for line, found in zip(ARRIVING, rows, strict=True)
-    ]
-    gradients = _lines(values, around.params, *arrived)
-    rows += [row(line, gradients[line.name]) for line in LINES if line.name in gradients]
+        for line, found in zip(lines, rows, strict=False)
+    }
+    gradients = _analytic(kind, given, around.params, arrived)
+    rows += [row(line, gradients[line.name]) for line in lines[len(delivered) :]]
     return GradientReport(
         f"{type(layer).__name__}: every line of the derivation, at step {place[1]} of layer "
         f"{place[0]}" + ", reverse" * place[2],
@@ -130,57 +141,59 @@ def check_step(
     )
 
 
-def _write_out(given: dict[str, Array]) -> dict[str, Array]:
-    """Compute (1)-(8) of one step, except for what is given."""
-    v = dict(given)
-    a = v["x"] @ v["weight_ih"].T + v["h_prev"] @ v["weight_hh"].T  # (1)
-    if "bias_ih" in v:
-        a = a + v["bias_ih"] + v["bias_hh"]
-    for gate, part in zip("ifgo", np.split(a, 4, axis=-1), strict=True):
-        v.setdefault(f"a_{gate}", part)
-    i, f, o = (0.5 + 0.5 * np.tanh(0.5 * v[f"a_{gate}"]) for gate in "ifo")  # (2), (3), (5)
-    g = np.tanh(v["a_g"])  # (4)
-    v.setdefault("c", f * v["c_prev"] + i * g)  # (6)
-    v.setdefault("h", o * np.tanh(v["c"]))  # (7), (8)
-    v.setdefault("c_next", v["c"])  # c as the next step reads it
+def _write_out(kind: Kind, given: Params, moved: Params | None = None) -> dict[str, Array]:
+    """Compute one step, (1)-(8), with one of its quantities moved."""
+    moved = moved or {}
+    v: dict[str, Array] = {**given, **{name: a for name, a in moved.items() if name in given}}
+    inputs = pre_activations(kind, v, v["x"], v["h_prev"])  # (1)
+    named = {f"a_{name}": a for name, a in zip(kind.inputs, inputs, strict=True)}
+    named |= {name: a for name, a in moved.items() if name in named}
+    v |= named
+    before = v["c_prev"] if kind.has_c else moved.get("h_before", v["h_prev"])
+    if "c" in moved:
+        # With these pre-activations c is c_prev, to the last bit, and h is what c makes of it.
+        before = moved["c"]
+        for name, value in kind.keep_c.items():
+            if f"a_{name}" in named:
+                named[f"a_{name}"] = np.full_like(named[f"a_{name}"], value)
+    step = kind.forward(*named.values(), before, *(v[name] for name in kind.extra))  # (2)-(8)
+    v |= zip(kind.names, step, strict=True)
+    v["h_before"] = before
+    if "weight_hr" in v:
+        v["h"] = v["h"] @ v["weight_hr"].T
+    v["h"] = moved.get("h", v["h"])
+    if kind.has_c:
+        v["c_next"] = moved.get("c_next", v["c"])  # c as the next step reads it
     return v
 
 
-def _lines(
-    values: dict[str, Array], params: dict[str, Array], dh: Array, dc_in: Array
+def _analytic(
+    kind: Kind, given: Params, params: Params, delivered: dict[str, Array]
 ) -> dict[str, Array]:
-    """Return what the code says of (9)-(19), given the gradients that arrive at the step."""
-    a = np.stack([values[f"a_{gate}"] for gate in "ifgo"])
-    _, _, local = gates.gates_forward(a, values["c_prev"])
-    da, dc_prev = gates.gates_backward(local.copy(), dh, dc_in)
-    # dc stays inside gates_backward; but where ∂c/∂c_prev is 1, dc_prev is dc.
-    one = LocalDerivatives(*local)._replace(dc_dc_prev=np.ones_like(dh))
-    _, dc = gates.gates_backward(np.stack(one), dh, dc_in)
-
-    hidden, features = values["h"].shape[-1], values["x"].shape[-1]
-    cell = LSTMCell(features, hidden, "bias_ih" in params, dtype=np.float64, rng=0)
-    cell.load_params(params)
-    _, cache = cell.forward(values["x"], (values["h_prev"], values["c_prev"]))
-    dx, (dh_prev, _), grads = cell.backward(cache, (dh, dc_in))
-
-    named = LocalDerivatives(*local)
-    return {
-        "∂h/∂c": named.dh_dc,
-        "∂h/∂a_o": named.dh_dao,
-        "∂c/∂a_i": named.dc_dai,
-        "∂c/∂a_f": named.dc_daf,
-        "∂c/∂a_g": named.dc_dag,
-        "∂c/∂c_prev": named.dc_dc_prev,
-        "dc": dc,
-        **dict(zip(("da_i", "da_f", "da_g", "da_o"), da, strict=True)),
-        "dc_prev": dc_prev,
-        "dh_prev": dh_prev,
-        "dx": dx,
-        **{f"d{_SHORT[name]}": grad for name, grad in grads.items()},
-    }
+    """Return what the code says of the step, given the gradients that arrive at it."""
+    inputs = given["x"], given["h_prev"], given.get("c_prev")
+    step, local = step_forward(kind, params, *inputs)
+    slopes = tuple(slope.copy() for slope in local)  # in case backward writes to them
+    dh, *dc_in = delivered.values()
+    gradients, grads = step_backward(
+        kind, params, inputs, step, slopes, dh, dc_in[0] if dc_in else None
+    )
+    named = {f"∂{n[1]}/∂{_moved(n)}": slope for n, slope in zip(kind.local, local, strict=True)}
+    return named | gradients | {_short(name): grad for name, grad in grads.items()}
 
 
-_SHORT = {"weight_ih": "W_ih", "weight_hh": "W_hh", "bias_ih": "b_ih", "bias_hh": "b_hh"}
+def _moved(local: str) -> str:
+    """Say what is moved for a local derivative: "dc_daf" is ∂c/∂a_f, "dh_dc" ∂h/∂c."""
+    name = local[4:]
+    if name.startswith("a"):
+        return f"a_{name[1:]}"
+    return "h_before" if name == "h_prev" else name
+
+
+def _short(name: str) -> str:
+    """Name the gradient of a parameter: "weight_ih" is dW_ih."""
+    letter, _, rest = name.partition("_")
+    return f"d{ {'weight': 'W', 'bias': 'b'}[letter] }_{rest}".replace(" ", "")
 
 
 def _diagnosis(rows: list[GradientRow]) -> list[str]:
@@ -194,36 +207,45 @@ def _diagnosis(rows: list[GradientRow]) -> list[str]:
     if wrong:
         return [
             "every line of this step is right; what arrives at it is not: the mistake lies in how "
-            "steps, blocks or layers are joined (sequence.py, schedule.py, lstm.py)"
+            "steps, blocks or layers are joined (kernel/sequence.py, kernel/schedule.py, layers.py)"
         ]
     return []
 
 
-def _as_lstm(layer: Any, x: Array, state: Any) -> tuple[LSTM, Array, Any]:
-    """Return the LSTM in a model, or a cell as an LSTM of one step; in float64."""
+def _as_layers(layer: Any, x: Array, state: Any) -> tuple[Recurrent, Array, Any]:
+    """Return the layers of a model, or a cell as a layer of one step; in float64."""
     if isinstance(layer, LSTMCell):
-        lstm = LSTM(layer.input_size, layer.hidden_size, bias=layer.bias, dtype=np.float64, rng=0)
-        lstm.params = {f"{n}_l0": p for n, p in layer.astype(np.float64).params.items()}
+        lstm = LSTM(
+            *(layer.input_size, layer.hidden_size),
+            bias=layer.bias,
+            variant=layer.variant,
+            dtype=np.float64,
+            rng=0,
+        )
+        params = layer.astype(np.float64).params
+        lstm.params = Parameters({f"{name}_l0": param for name, param in params.items()})
         return lstm, x[None], None if state is None else tuple(s[None] for s in state)
-    lstm = getattr(layer, "lstm", layer)
-    if not isinstance(lstm, LSTM):
+    layers = getattr(layer, "lstm", layer)
+    if not isinstance(layers, Recurrent):
         raise TypeError(
             'layer: expected an LSTM, LSTMModel or LSTMCell with mode="intermediates", '
             f"given {type(layer).__name__}"
         )
-    return lstm.astype(np.float64), x, state
+    return layers.astype(np.float64), x, state
 
 
-def _place(lstm: LSTM, x: Array, lengths: Any, at: tuple[int, ...] | None) -> tuple[int, int, int]:
+def _place(
+    layers: Recurrent, x: Array, lengths: Any, at: tuple[int, ...] | None
+) -> tuple[int, int, int]:
     """Return layer, step and direction, checked; by default the middle of the longest row."""
-    steps = x.shape[1 if lstm.batch_first and x.ndim == 3 else 0]
+    steps = x.shape[1 if layers.batch_first and x.ndim == 3 else 0]
     if lengths is not None:
         steps = int(max(lengths, default=0))
     layer, step, direction = (*(at or (0, steps // 2)), 0)[:3]
     bounds = {
-        "layer": (layer, lstm.num_layers),
+        "layer": (layer, layers.num_layers),
         "step": (step, steps),
-        "direction": (direction, lstm.directions),
+        "direction": (direction, layers.directions),
     }
     for name, (given, bound) in bounds.items():
         if not 0 <= given < bound:

@@ -1,27 +1,28 @@
 """One layer over a whole sequence: which block of steps, for which rows, when.
 
 Long sequences, large batches, rows of different lengths and recomputation in place of memory are
-all the same thing here: a list of rectangular cuts (steps t0:t1, rows n0:n1) that
-``sequence.py`` runs one after the other, forward in time and then backward. Rows come sorted by
-length, longest first, so that the rows still running are always the first ones; a row that has
-ended is in no further cut, so its padding is never read and its state, and later its
-gradient, waits unchanged.
+all the same thing here: a list of blocks (steps t0:t1, rows n0:n1) that ``sequence.py`` runs one
+after the other, forward in time and then backward. Rows come sorted by length, longest first, so
+that the rows still running are always the first ones; a row that has ended is in no further block,
+so its padding is never read and its state, and later its gradient, waits unchanged.
 
-Shapes: x ``(T, N, D)``, out ``(T, N, H)``, states ``(H, N)`` (features first).
+Shapes: x ``(T, N, D)``, out ``(T, N, P)``, states ``(H, N)`` (features first).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from ..arguments import Array
-from .scratch import copy, empty
-from .sequence import Saved, chunk_backward, chunk_forward, stack_weights
+from ..cells.base import Kind
+from .memory import Room, empty
+from .sequence import Saved, block_backward, block_forward, kept
+from .weights import Gradients, State, Weights
 
-__all__ = ["Cut", "Keep", "Plan", "Tape", "layer_backward", "layer_forward", "plan_cuts"]
+__all__ = ["Block", "Keep", "LayerCache", "Plan", "layer_backward", "layer_forward", "plan_blocks"]
 
 # A block's arrays should stay in a second-level cache of 1 MiB, and a slice's step too: with blocks
 # of 128 columns a training step in float32 takes 2 to 6 % longer, with blocks of 512 no less. Where
@@ -33,7 +34,7 @@ SLICE_BYTES = 64 * 1024  # of one array of a step, rows × H, in one slice of th
 SLICE_WIDTH = 256  # but at least so many of each unit: narrow products are slow (H = 1,024: 10 %)
 
 
-class Cut(NamedTuple):
+class Block(NamedTuple):
     """The steps t0:t1 of the rows n0:n1."""
 
     t0: int
@@ -42,22 +43,19 @@ class Cut(NamedTuple):
     n1: int
 
 
-Params = Sequence[Array]  # weight_ih (4H, D), weight_hh (4H, H) and, with bias, bias_ih, bias_hh
-Plan = list[list[Cut]]  # segments of cuts; a segment is recomputed as a whole under checkpointing
-
-
+Plan = list[list[Block]]  # segments of blocks; with checkpoints a segment is recomputed as a whole
 Keep = Literal["blocks", "starts", "nothing"]  # what a forward leaves for backward
 
 
-class Tape(NamedTuple):
-    """What one layer keeps for backward: of each segment its blocks, or the state it began with."""
+class LayerCache(NamedTuple):
+    """What one layer keeps: of each segment its blocks, or the state that it began with."""
 
     x: Array  # (T, N, D)
     blocks: list[list[Saved]]
-    starts: list[tuple[Array, Array]]
+    starts: list[State]
 
 
-def plan_cuts(
+def plan_blocks(
     lengths: Sequence[int],
     hidden: int,
     checkpoint_every: int | None = None,
@@ -75,7 +73,7 @@ def plan_cuts(
     plan: Plan = []
     for n0 in range(0, rows, width):
         ends = list(lengths[n0 : n0 + width])
-        segment: list[Cut] = []
+        segment: list[Block] = []
         t0 = 0
         while ends and ends[0] > t0:
             while ends[-1] <= t0:
@@ -84,115 +82,136 @@ def plan_cuts(
             if segment and checkpoint_every and t0 - segment[0].t0 >= checkpoint_every:
                 plan.append(segment)
                 segment = []
-            segment.append(Cut(t0, t1, n0, n0 + len(ends)))
+            segment.append(Block(t0, t1, n0, n0 + len(ends)))
             t0 = t1
         if segment:
             plan.append(segment)
     return plan
 
 
-def _run(
-    stacked: Array,
-    x: Array,
-    h: Array,
-    c: Array,
-    segment: list[Cut],
-    out: Array | None,
-    save: bool,
-) -> list[Saved]:
-    """Run a segment's blocks in order; h and c are advanced in place."""
-    tape = []
-    for t0, t1, n0, n1 in segment:
-        block_out = None if out is None else out[t0:t1, n0:n1]
-        h[:, n0:n1], c[:, n0:n1], saved = chunk_forward(
-            stacked, x[t0:t1, n0:n1], h[:, n0:n1], c[:, n0:n1], block_out, save
-        )
-        if saved is not None:
-            tape.append(saved)
-    return tape
-
-
 def layer_forward(
-    params: Params,
-    x: Array,
-    state: tuple[Array, Array],
-    plan: Plan,
-    keep: Keep,
-) -> tuple[Array, tuple[Array, Array], Tape]:
-    """Run a layer over ``x (T, N, D)`` from ``state``, two arrays ``(H, N)``.
+    kind: Kind, params: Mapping[str, Array], x: Array, state: State, plan: Plan, keep: Keep
+) -> tuple[Array, State, LayerCache]:
+    """Run a layer over ``x (T, N, D)``.
 
-    ``keep`` says what goes on the tape for :func:`layer_backward`: every block, or only the state
-    at the start of each segment, from which it is run again.
+    ``keep`` says what :func:`layer_backward` will find: every block, or only the state at the start
+    of each segment, from which it is run again.
 
-    Returns out ``(T, N, H)``, 0 at steps that no cut covers; the state after each row's last step,
-    ``(H, N)``; and the tape.
+    Returns out ``(T, N, P)``, 0 at steps that no block covers; the state after each row's last
+    step; and the cache.
     """
-    stacked = stack_weights(*params)
-    dtype = np.result_type(stacked, x, *state)
-    h, c = (np.array(s, dtype, order="C") for s in state)
-    # Outputs alone may be collected without end, and memory that was lent is kept for more.
-    new = np.empty if keep == "nothing" else empty
-    out = _blank(new((*x.shape[:2], len(h)), dtype), plan)
-    tape = Tape(x, [], [])
+    weights = Weights(kind, params)
+    dtype = np.result_type(weights.dtype, x, *(s for s in state if s is not None))
+    state = _own(state, dtype)
+    out = _blank((*x.shape[:2], weights.output), dtype, plan)
+    cache = LayerCache(x, [], [])
+    space = _space(weights, [b for segment in plan for b in segment], dtype, keep == "blocks")
     for segment in plan:
         if keep == "starts":
-            rows = _rows(segment)
-            tape.starts.append((h[:, rows].copy(), c[:, rows].copy()))
-        blocks = _run(stacked, x, h, c, segment, out, save=keep == "blocks")
-        tape.blocks.append(blocks)
-    return out, (h, c), tape
+            cache.starts.append(state.rows(*_rows(segment)).copy())
+        cache.blocks.append(_run(weights, x, state, segment, out, space))
+    return out, state, cache
 
 
 def layer_backward(
-    params: Params,
-    tape: Tape,
+    kind: Kind,
+    params: Mapping[str, Array],
+    cache: LayerCache,
     dout: Array | None,
-    dstate: tuple[Array, Array],
+    dstate: State,
     plan: Plan,
-) -> tuple[Array, tuple[Array, Array], Array]:
+) -> tuple[Array, State, dict[str, Array]]:
     """Run a layer backward, given the gradients of its outputs and of its last state.
 
-    Returns dx ``(T, N, D)``, 0 at steps that no cut covers; the gradient of the initial state,
-    ``(H, N)``; and that of the stacked weights, ``(4H, K)``.
+    Returns dx ``(T, N, D)``, 0 at steps that no block covers; the gradient of the initial state;
+    and those of the parameters, by name.
     """
-    weight_ih, weight_hh = params[:2]
-    douts = [] if dout is None else [dout]
-    dtype = np.result_type(weight_ih, weight_hh, tape.x, *dstate, *douts)
-    dh, dc = (np.array(s, dtype, order="C") for s in dstate)
-    weight_ih_t, weight_hh_t = copy(weight_ih.T), copy(weight_hh.T)
-    dx = _blank(empty(tape.x.shape, dtype), plan)
-    dstacked = empty((len(weight_hh), tape.x.shape[2] + 1 + len(dh)), dtype)
-    dstacked[...] = 0
+    weights = Weights(kind, params)
+    given = [cache.x, *dstate, dout]
+    dtype = np.result_type(weights.dtype, *(array for array in given if array is not None))
+    dstate = _own(dstate, dtype)
+    dx = _blank(cache.x.shape, dtype, plan)
+    gradients = Gradients.zeros(weights, dtype)
     for index in reversed(range(len(plan))):
-        segment = plan[index]
-        blocks = tape.blocks[index]
-        if tape.starts:
-            h, c = np.empty_like(dh), np.empty_like(dc)
-            h[:, _rows(segment)], c[:, _rows(segment)] = tape.starts[index]
-            blocks = _run(stack_weights(*params), tape.x, h, c, segment, None, save=True)
-        for (t0, t1, n0, n1), saved in zip(reversed(segment), reversed(blocks), strict=True):
-            block_dout = None if dout is None else dout[t0:t1, n0:n1]
-            dh[:, n0:n1], dc[:, n0:n1] = chunk_backward(
-                weight_ih_t,
-                weight_hh_t,
-                saved,
-                block_dout,
-                dh[:, n0:n1],
-                dc[:, n0:n1],
-                dx[t0:t1, n0:n1],
-                dstacked,
-            )
-    return dx, (dh, dc), dstacked
+        segment, blocks = plan[index], cache.blocks[index]
+        if cache.starts:
+            state = dstate.map(np.empty_like)
+            state.rows(*_rows(segment)).put(cache.starts[index])
+            blocks = _run_again(kind, params, cache.x, state, segment)
+            del state
+        _run_backward(weights, segment, blocks, dout, dstate, dx, gradients)
+        del blocks  # so that the next segment can have their memory
+    return dx, dstate, gradients.named(weights)
 
 
-def _blank(sequence: Array, plan: Plan) -> Array:
-    """Make an array ready for what the cuts will write: zeros where they leave any out."""
-    covered = sum((cut.t1 - cut.t0) * (cut.n1 - cut.n0) for segment in plan for cut in segment)
-    if covered < sequence.shape[0] * sequence.shape[1]:
+def _run(
+    weights: Weights,
+    x: Array,
+    state: State,
+    segment: list[Block],
+    out: Array | None,
+    space: Room | None,
+) -> list[Saved]:
+    """Run a segment's blocks in order; the state is advanced in place."""
+    blocks = []
+    for t0, t1, n0, n1 in segment:
+        now = state.rows(n0, n1)
+        block_out = None if out is None else out[t0:t1, n0:n1]
+        end, saved = block_forward(weights, x[t0:t1, n0:n1], now, block_out, space)
+        now.put(end)
+        if saved is not None:
+            blocks.append(saved)
+    return blocks
+
+
+def _run_again(
+    kind: Kind, params: Mapping[str, Array], x: Array, state: State, segment: list[Block]
+) -> list[Saved]:
+    """Run a segment for its blocks alone; what is laid out for it is gone before backward runs."""
+    weights = Weights(kind, params)
+    return _run(weights, x, state, segment, None, _space(weights, segment, state.h.dtype))
+
+
+def _run_backward(
+    weights: Weights,
+    segment: list[Block],
+    blocks: list[Saved],
+    dout: Array | None,
+    dstate: State,
+    dx: Array,
+    gradients: Gradients,
+) -> None:
+    """Run a segment's blocks backward; the gradient of the state goes back in place."""
+    for (t0, t1, n0, n1), saved in zip(reversed(segment), reversed(blocks), strict=True):
+        now = dstate.rows(n0, n1)
+        block_dout = None if dout is None else dout[t0:t1, n0:n1]
+        now.put(block_backward(weights, saved, block_dout, now, dx[t0:t1, n0:n1], gradients))
+
+
+def _space(
+    weights: Weights, blocks: list[Block], dtype: np.dtype, wanted: bool = True
+) -> Room | None:
+    """Make room for what these blocks keep, in one array."""
+    if not wanted:
+        return None
+    shapes = [s for t0, t1, n0, n1 in blocks for s in kept(weights, t1 - t0, n1 - n0)]
+    return Room(shapes, dtype)
+
+
+def _own(state: State, dtype: np.dtype) -> State:
+    """Copy a state, each array contiguous and of this dtype."""
+    return state.map(lambda s: np.array(s, dtype, order="C"))
+
+
+def _blank(shape: tuple[int, ...], dtype: np.dtype, plan: Plan) -> Array:
+    """Make an array for what the blocks will write, with zeros if they leave any out."""
+    sequence = empty(shape, dtype)
+    covered = sum((block.t1 - block.t0) * (block.n1 - block.n0) for s in plan for block in s)
+    if covered < shape[0] * shape[1]:
         sequence[...] = 0
     return sequence
 
 
-def _rows(segment: list[Cut]) -> slice:
-    """Return the rows that take part in a segment: those of its first cut; rows only ever end."""
-    return slice(segment[0].n0, segment[0].n1)
+def _rows(segment: list[Block]) -> tuple[int, int]:
+    """Return the rows that take part in a segment: those of its first block; rows only ever end."""
+    return segment[0].n0, segment[0].n1

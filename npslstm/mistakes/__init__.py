@@ -1,9 +1,15 @@
-"""Seeded mistakes, for the checks to catch. README.md in this folder has the table."""
+"""Seeded mistakes, for the checks to catch. README.md in this folder has the table.
+
+* ``one_step.py``: (9)-(18); ``many_steps.py``: (19), blocks of steps; ``around.py``: layers, model
+  and loss; ``wrong_forward.py``: what no gradient check can see;
+* ``table.py``: all of them, and ``mistake``, which makes one.
+"""
 
 import functools
 
 from ..gradcheck.own.suspects import KNOWN, Known
-from .table import MISTAKES, Mistake, mistake
+from .mistake import Mistake
+from .table import MISTAKES, mistake
 
 __all__ = ["MISTAKES", "Mistake", "mistake"]
 

@@ -196,11 +196,12 @@ def compare(
     ours = dict(zip(RESULTS, (logits, *state_n, loss, dx, *dstate_0), strict=True)) | grads
 
     shape = state_n.h.shape
-    state, dstate = check_pair("state", state, shape, dtype), check_pair("", dstate, shape, dtype)
+    h_0, c_0 = check_pair("state", state, [shape, shape], dtype)
+    dh_n, dc_n = check_pair("dstate", dstate, [shape, shape], dtype)
     theirs = _torch_results(
         to_torch(model, device),
-        (x, *state),
-        (y[counted].astype(np.int64), *dstate),
+        (x, h_0, c_0),
+        (y[counted].astype(np.int64), dh_n, dc_n),
         counted,
         lengths,
         cache.lstm.dropout_masks,

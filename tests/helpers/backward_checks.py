@@ -14,8 +14,9 @@ from cases import LSTMCase, ModelCase
 from kills import cells_in_a_loop, random, same
 
 from npslstm import LSTM, Linear, LSTMCell, LSTMModel, mean_squared_error
+from npslstm.cells import standard
 from npslstm.gradcheck import check_gradients
-from npslstm.kernel import schedule, scratch, sequence
+from npslstm.kernel import memory, products, schedule
 from npslstm.losses import cross_entropy
 from npslstm.rnn import RNN
 
@@ -54,33 +55,33 @@ def checkpointed():
     return check(net, random(4, 3, 3), lengths=LENGTHS, checkpoint_every=1)
 
 
-def cut(what):
+def in_small_blocks(what):
     """Run a check in small blocks of steps, slices of rows and pieces of blocks."""
     small = {"BLOCK_COLUMNS": 4, "COLUMNS_A_UNIT": 0, "SLICE_BYTES": 32, "SLICE_WIDTH": 1}
-    with mock.patch.multiple(schedule, **small), kernel(PIECE_FLOATS=4):
+    with mock.patch.multiple(schedule, **small), sizes(standard, PIECE=4):
         return what()
 
 
 @contextmanager
-def kernel(**sizes):
+def sizes(module, **values):
     """Make scratch with other sizes; it is made once a shape, so forget it before and after."""
-    with mock.patch.multiple(sequence, **sizes):
-        scratch._shelf.cache_clear()
+    with mock.patch.multiple(module, **values):
+        memory.forget()
         try:
             yield
         finally:
-            scratch._shelf.cache_clear()
+            memory.forget()
 
 
 def in_pieces():
     """A block of more steps than a piece has, or units, or rows."""
-    with kernel(PIECE_FLOATS=1):
+    with sizes(standard, PIECE=1):
         return check(LSTM(3, 1, **FLOAT), random(6, 1, 3))
 
 
 def in_cut_products():
     """The products that make dh and dx, 8 x 32 x 3, in two parts of 4 rows each."""
-    with kernel(UNPACKED=4 * 32 * 3):
+    with sizes(products, UNPACKED=4 * 32 * 3):
         return check(LSTM(8, 8, **FLOAT), random(4, 3, 8))
 
 
@@ -209,12 +210,12 @@ CHECKS = [
     in_cut_products,
     many_features,
     checkpointed,
-    partial(cut, checkpointed),
+    partial(in_small_blocks, checkpointed),
     absent_upstream_gradients,
     cells_in_a_loop,
     nothing_to_do,
     lstm_with_every_option,
-    partial(cut, lstm_with_every_option),
+    partial(in_small_blocks, lstm_with_every_option),
     models,
     large,
 ]

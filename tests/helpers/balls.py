@@ -1,4 +1,4 @@
-"""How far rounding can take an LSTM: equations (1)-(19) in ball arithmetic.
+"""How far rounding can take an LSTM: (1)-(19) in ball arithmetic, with the lines of ``gates.py``.
 
 Where gates saturate no relative accuracy can be promised: σ(a) rounds to within u of 1, so 1 - σ,
 and with it σ′ = σ(1 - σ), has an error of size u however small it is itself. And a rounding of a
@@ -24,6 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from problems import STATE, STATE_N
 
+from npslstm.gates import gates_backward, gates_forward, local_derivatives
+
 U = 2.0**-53
 
 
@@ -33,14 +35,28 @@ class Ball:
     rad: np.ndarray
 
     def __add__(self, other):
+        other = ball(other)
         mid = self.mid + other.mid
         # The operands' size, not the sum's: then three terms may be added in any order.
         return Ball(mid, self.rad + other.rad + U * (np.abs(self.mid) + np.abs(other.mid)))
 
     def __mul__(self, other):
+        other = ball(other)
         mid = self.mid * other.mid
         rad = np.abs(self.mid) * other.rad + self.rad * (np.abs(other.mid) + other.rad)
         return Ball(mid, rad + U * np.abs(mid))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __rsub__(self, other):
+        return other + -1 * self
+
+    def __array_ufunc__(self, ufunc, method, x):
+        assert (ufunc, method) == (np.tanh, "__call__")
+        mid = np.tanh(x.mid)
+        # tanh′ = 1/cosh² is largest at the ball's point nearest to 0
+        nearest = np.minimum(np.maximum(np.abs(x.mid) - x.rad, 0), 350)
+        return Ball(mid, x.rad / np.cosh(nearest) ** 2 + 8 * U * np.abs(mid))
 
     def __matmul__(self, other):
         n = self.mid.shape[-1]
@@ -56,6 +72,10 @@ class Ball:
         return Ball(self.mid.T, self.rad.T)
 
 
+def ball(number):
+    return number if isinstance(number, Ball) else exact(number)
+
+
 def exact(array):
     return Ball(np.asarray(array), np.zeros(np.shape(array)))
 
@@ -67,55 +87,27 @@ def join(function, balls, **keywords):
     return Ball(function(mid, **keywords), function(rad, **keywords))
 
 
-def tanh(x):
-    mid = np.tanh(x.mid)
-    nearest = np.minimum(np.maximum(np.abs(x.mid) - x.rad, 0), 350)  # where tanh′ = 1/cosh² is most
-    return Ball(mid, x.rad / np.cosh(nearest) ** 2 + 8 * U * np.abs(mid))
-
-
-def sigmoid(z):
-    return exact(0.5) + exact(0.5) * tanh(exact(0.5) * z)
-
-
-def one_minus(x):
-    return exact(1) + exact(-1) * x
-
-
 def layer_forward(weights, xs, h, c):
     """Run (1)-(14) over the steps of one row; ``weights`` is [W_ih b_ih b_hh W_hh]."""
-    hs, tape = [], []
+    hs, steps = [], []
     for x in xs:
         column = join(np.concatenate, [x, exact(np.ones(2)), h])
         a = weights @ column  # (1)
         a_i, a_f, a_g, a_o = (a[k : k + len(h.mid)] for k in range(0, len(a.mid), len(h.mid)))
-        i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)  # (2)-(5)
-        c_prev, c = c, f * c + i * g  # (6)
-        tanh_c = tanh(c)  # (7)
-        h = o * tanh_c  # (8)
-        local = [
-            o * one_minus(tanh_c * tanh_c),  # (9)
-            tanh_c * o * one_minus(o),  # (10)
-            g * i * one_minus(i),  # (11)
-            c_prev * f * one_minus(f),  # (12)
-            i * one_minus(g * g),  # (13)
-            f,  # (14)
-        ]
+        c_prev, step = c, gates_forward(a_i, a_f, a_g, a_o, c)  # (2)-(8)
+        h, c = step.h, step.c
+        local = local_derivatives(step.i, step.f, step.g, step.o, step.tanh_c, c_prev)  # (9)-(14)
         hs.append(h)
-        tape.append((column, local))
-    return hs, h, c, tape
+        steps.append((column, local))
+    return hs, h, c, steps
 
 
-def layer_backward(weights, tape, dhs, dh, dc):
+def layer_backward(weights, steps, dhs, dh, dc):
     """Run (15)-(19): dx of every step, dh and dc, and the pairs of dW = Σ da columnᵀ."""
     dxs, pairs = [], []
-    for (column, local), dh_out in zip(reversed(tape), reversed(dhs), strict=True):
-        dh_dc, dh_dao, dc_dai, dc_daf, dc_dag, dc_dc_prev = local
-        dh = dh + dh_out
-        dc = dc + dh * dh_dc  # (15)
-        da = join(
-            np.concatenate, [dc * dc_dai, dc * dc_daf, dc * dc_dag, dh * dh_dao]
-        )  # (16), (17)
-        dc = dc * dc_dc_prev  # (18)
+    for (column, local), dh_out in zip(reversed(steps), reversed(dhs), strict=True):
+        step = gates_backward(local, dh + dh_out, dc)  # (15)-(18)
+        da, dc = join(np.concatenate, [step.da_i, step.da_f, step.da_g, step.da_o]), step.dc_prev
         dcolumn = weights.T @ da  # (19)
         dh, dx = dcolumn[-len(dh.mid) :], dcolumn[: -len(dh.mid) - 2]
         dxs.insert(0, dx)
@@ -165,7 +157,7 @@ def solve_row(problem, row, weights, pairs):
     h_n, c_n = (items(problem.inputs[n]) for n in STATE)  # each replaced by its last value
     dh, dc = (items(problem.upstream[n]) for n in STATE_N)
     masks = [items(mask)[:length] for mask in problem.options.get("dropout_masks", ())]
-    directions, tapes = problem.net.directions, {}
+    directions, stepss = problem.net.directions, {}
     layers = np.reshape(list(weights), (-1, directions))
 
     for k, layer in enumerate(layers):
@@ -174,7 +166,7 @@ def solve_row(problem, row, weights, pairs):
         sides = []
         for d, ending in enumerate(layer):
             s, order = k * directions + d, -1 if d else 1
-            hs, h_n[s], c_n[s], tapes[ending] = layer_forward(
+            hs, h_n[s], c_n[s], stepss[ending] = layer_forward(
                 weights[ending], xs[::order], h_n[s], c_n[s]
             )
             sides.append(hs[::order])
@@ -185,7 +177,7 @@ def solve_row(problem, row, weights, pairs):
             s, order = k * directions + d, -1 if d else 1
             dhs = [dx[d * hidden : (d + 1) * hidden] for dx in dxs[::order]]
             side, dh[s], dc[s], new = layer_backward(
-                weights[ending], tapes[ending], dhs, dh[s], dc[s]
+                weights[ending], stepss[ending], dhs, dh[s], dc[s]
             )
             sides.append(side[::order])
             pairs[ending] += new

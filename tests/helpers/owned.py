@@ -14,3 +14,12 @@ def buffers(value):
     elif isinstance(value, tuple | list):
         for part in value:
             yield from buffers(part)
+
+
+def alignment(cache):
+    """Bytes by which arrays were made longer, to begin at a multiple of 64: 64 each.
+
+    They are the two that are kept of a block, and the outputs of each layer but the last.
+    """
+    blocks = [saved for layer in cache.layers for segment in layer.blocks for saved in segment]
+    return 64 * (2 * len(blocks) + len(cache.layers) - 1)

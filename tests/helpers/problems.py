@@ -121,8 +121,9 @@ def take(arrays, index, axes):
 def bind(net, params):
     """A twin of ``net`` that computes with these very arrays."""
     twin = copy.copy(net)
-    twin.params = params
-    if isinstance(net, LSTMModel):
+    if not isinstance(net, LSTMModel):
+        twin.params = params
+    else:
         for part in ("lstm", "head"):
             own = {n.removeprefix(part + "."): p for n, p in params.items() if n.startswith(part)}
             setattr(twin, part, bind(getattr(net, part), own))

@@ -50,7 +50,7 @@ def kept_beyond(x, out, cache):
     """Bytes behind the cache, each buffer once and whole, without those of the input's copy."""
     owned = {id(buffer): buffer for buffer in buffers(cache)}
     assert not owned.keys() & {id(buffer) for buffer in buffers([x, out])}
-    copy = cache.tapes[0].x
+    copy = cache.layers[0].x
     assert np.array_equal(copy, x)
     [whole] = buffers(copy)
     assert whole.nbytes == x.nbytes

@@ -16,33 +16,26 @@ from hypothesis import strategies as st
 from loops import cell_in_a_loop
 from strategies import lstm_cases
 
-from npslstm.kernel import schedule, sequence
-from npslstm.kernel import scratch as buffers
-from npslstm.kernel.scratch import borrow
+from npslstm.cells.standard import STANDARD
+from npslstm.kernel import memory, products, schedule, sequence
+from npslstm.kernel.weights import Gradients, State, Weights
 
 
 def kernel(problem):
     """(outputs, gradients) of a one-layer, time-major problem from one block of the kernel."""
-    x, (h, c) = problem.inputs["x"], (problem.inputs[n][0].T for n in ("h_0", "c_0"))
-    params = [problem.params[n] for n in problem.params]
+    x, state = problem.inputs["x"], State(*(problem.inputs[n][0].T for n in ("h_0", "c_0")))
+    params = {name.removesuffix("_l0"): param for name, param in problem.params.items()}
+    weights = Weights(STANDARD, params)
     out, dx = np.empty_like(problem.upstream["out"]), np.empty_like(x)
-    h_n, c_n, saved = sequence.chunk_forward(sequence.stack_weights(*params), x, h, c, out)
-    dh, dc = (problem.upstream[n][0].T for n in ("h_n", "c_n"))
-    weight_ih_t, weight_hh_t = (np.ascontiguousarray(weight.T) for weight in params[:2])
-    features, hidden = x.shape[2], len(h)
-    dstacked = np.zeros((4 * hidden, features + 1 + hidden), x.dtype)
-    dh, dc = sequence.chunk_backward(
-        weight_ih_t, weight_hh_t, saved, problem.upstream["out"], dh, dc, dx, dstacked
-    )
-    parts = {
-        "weight_ih_l0": dstacked[:, :features],
-        "weight_hh_l0": dstacked[:, features + 1 :],
-        "bias_ih_l0": dstacked[:, features],
-        "bias_hh_l0": dstacked[:, features],
-    }
-    gradients = {"x": dx, "h_0": dh.T[None], "c_0": dc.T[None]}
-    gradients |= {n: parts[n] for n in problem.params}
-    return {"out": out, "h_n": h_n.T[None], "c_n": c_n.T[None]}, gradients
+    room = memory.Room(sequence.kept(weights, *x.shape[:2]), x.dtype)
+    end, saved = sequence.block_forward(weights, x, state, out, room)
+    dstate = State(*(problem.upstream[n][0].T for n in ("h_n", "c_n")))
+    sums = Gradients.zeros(weights, x.dtype)
+    start = sequence.block_backward(weights, saved, problem.upstream["out"], dstate, dx, sums)
+    gradients = {"x": dx, "h_0": start.h.T[None], "c_0": start.c.T[None]}
+    named = sums.named(weights)
+    gradients |= {f"{name}_l0": named[name] for name in params}
+    return {"out": out, "h_n": end.h.T[None], "c_n": end.c.T[None]}, gradients
 
 
 DENSE = {"layers": 1, "bidirectional": False, "batch_first": False, "lengths": False}
@@ -73,14 +66,14 @@ def test_real_sizes_cross_every_boundary(case):
 
 
 @given(m=st.integers(1, 8), k=st.integers(1, 200), n=st.integers(1, 100), seed=st.integers(0, 99))
-def test_a_cut_product_is_the_product(m, k, n, seed):
+def test_a_split_product_is_the_product(m, k, n, seed):
     rng = np.random.default_rng(seed)
     left, right = rng.standard_normal((64 * m, k)), rng.standard_normal((k, n))
-    rows = sequence.cut(*left.shape, n)
-    cut_left = left.reshape(*rows, -1)
-    assert np.shares_memory(cut_left, left)
-    assert cut_left.shape[-1] == k
-    got, expected = sequence.multiplier(rows)(cut_left, right).reshape(-1, n), left @ right
+    rows = products.split_rows(*left.shape, n)
+    split = left.reshape(*rows, -1)
+    assert np.shares_memory(split, left)
+    assert split.shape[-1] == k
+    got, expected = products.multiplier(rows)(split, right).reshape(-1, n), left @ right
     # k terms of size |left||right| summed in two orders; k <= 200
     assert norm(got - expected) <= 2 * 200 * EPS * norm(abs(left) @ abs(right))
 
@@ -99,20 +92,20 @@ def test_a_cut_product_is_the_product(m, k, n, seed):
         }
     ),
 )
-def test_cuts_cover_every_valid_step_of_every_row_once_and_in_order(
+def test_blocks_cover_every_valid_step_of_every_row_once_and_in_order(
     lengths, hidden, every, itemsize, blocks
 ):
     lengths.sort(reverse=True)
     with mock.patch.multiple(schedule, **blocks):
-        plan = schedule.plan_cuts(lengths, hidden, every, itemsize)
-        ungrouped = schedule.plan_cuts(lengths, hidden, None, itemsize)
-    cuts = [cut for segment in plan for cut in segment]
-    assert cuts == [cut for segment in ungrouped for cut in segment]
+        plan = schedule.plan_blocks(lengths, hidden, every, itemsize)
+        ungrouped = schedule.plan_blocks(lengths, hidden, None, itemsize)
+    planned = [block for segment in plan for block in segment]
+    assert planned == [block for segment in ungrouped for block in segment]
     for row, length in enumerate(lengths):
-        steps = [t for t0, t1, n0, n1 in cuts if n0 <= row < n1 for t in range(t0, t1)]
+        steps = [t for t0, t1, n0, n1 in planned if n0 <= row < n1 for t in range(t0, t1)]
         assert steps == list(range(length))
     columns = max(blocks["BLOCK_COLUMNS"], blocks["COLUMNS_A_UNIT"] * hidden)
-    for t0, t1, n0, n1 in cuts:
+    for t0, t1, n0, n1 in planned:
         assert t1 - t0 == 1 or (t1 - t0) * (n1 - n0) <= columns
         # slices are of equal width, so one row more than fits may be in them
         few = (n1 - n0) * itemsize < 2 * max(blocks["SLICE_WIDTH"], itemsize)
@@ -130,17 +123,13 @@ def test_what_stood_in_the_kernels_memory_before_is_never_read(case):
     nan = {n: np.full_like(a, np.nan) for n, a in problem.inputs.items()}
     problem.change(nan).solve()  # leaves NaN in every scratch array of these shapes
 
-    def poisoned(dtype, *shapes):
-        arrays = borrow(dtype, *shapes)
-        for array in arrays:
-            array.fill(np.nan)
-        return arrays
+    def poisoned(size):
+        return np.full(size, 255, np.uint8)  # NaN in every dtype
 
-    with (
-        mock.patch.object(sequence, "borrow", poisoned),
-        mock.patch.multiple(buffers, borrow=poisoned, SMALL=0),
-    ):
+    memory.forget()
+    with mock.patch.object(memory, "uninitialised", poisoned):
         got = problem.solve()
+    memory.forget()
     for arrays, want in zip(got, expected, strict=True):
         assert_same_bits(arrays, want)
 

@@ -7,18 +7,20 @@ from pathlib import Path
 import kills
 import pytest
 
-from npslstm import cell, gates, losses, lstm, model
+from npslstm import cell, gates, layers, losses, mistakes, model
+from npslstm.cells import base, standard
 from npslstm.kernel import layout, schedule, sequence
 from npslstm.mistakes import MISTAKES, mistake
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(mistakes.__file__).with_name("README.md")
 
 # Backward is the exact gradient of a wrong forward: no gradient check can tell, the textbook does.
 CONSISTENT = {"sigmoid_without_half", "ignores_lengths"}
 
 
-PLACES = [cell, gates, losses, lstm, schedule, sequence]
-PLACES += [cell.LSTMCell, layout.Layout, lstm.LSTM, model.LSTMModel]
+PLACES = [base, cell, gates, losses, schedule, sequence, standard]
+PLACES += [base.Kind, standard.Standard, cell.LSTMCell, layout.Layout]
+PLACES += [layers.Recurrent, model.LSTMModel]
 
 
 @pytest.fixture(scope="module")

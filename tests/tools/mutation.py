@@ -31,17 +31,21 @@ if __name__ == "__main__":
 
 from backward_checks import CHECKS
 
-from npslstm.kernel import scratch
+from npslstm.kernel import memory
 
 TARGETS = {
     "gates": ["local_derivatives", "gates_backward"],
-    "cell": ["LSTMCell.backward", "named_gradients"],
-    "kernel.sequence": ["pieces", "BackwardScratch.__init__", "chunk_backward"],
+    "cells.base": ["Kind.named_gradients", "through_c"],
+    "cells.standard": ["FastRun.derivatives", "fast_derivatives"],
+    "cell": ["step_backward"],
+    "kernel.scratch": ["BackwardScratch.__init__"],
+    "kernel.sequence": ["block_backward"],
+    "kernel.weights": ["Gradients.named"],
     "kernel.schedule": ["layer_backward"],
-    "lstm": ["LSTM.backward", "LSTM._named_gradients"],
+    "layers": ["Recurrent.backward"],
     "linear": ["Linear.backward"],
     "losses": ["cross_entropy", "mean_squared_error"],
-    "model": ["LSTMModel.backward", "LSTMModel._add_to_top"],
+    "model": ["LSTMModel.backward", "LSTMModel.read_backward"],
     "rnn": ["RNN.backward"],
 }
 SECONDS = 60  # that a mutant may take before it counts as killed
@@ -111,7 +115,7 @@ class Mutant(NamedTuple):
         namespace = dict(vars(module))
         exec(compile(program, self.function, "exec"), namespace)
         find(self.module, self.function).__code__ = namespace[self.tree.name].__code__
-        scratch._shelf.cache_clear()  # what the right code has made
+        memory.forget()  # what the right code has made
 
 
 def find(module: str, function: str) -> FunctionType:

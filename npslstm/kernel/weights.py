@@ -1,0 +1,112 @@
+"""One layer's state, parameters and gradients as the kernel likes them.
+
+Shapes: D features, H units, P numbers in h (H, or those of the projection), B pre-activations a
+unit: 4 in the LSTM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arguments import Array
+from ..cells.base import Kind
+from .memory import empty
+from .products import transposed
+
+__all__ = ["Gradients", "State", "Weights"]
+
+
+class State(NamedTuple):
+    """What a step hands to the next; c is None in kinds without a cell state."""
+
+    h: Array  # (P, n)
+    c: Array | None  # (H, n)
+
+    def map(self, function: Callable[[Array], Array]) -> State:
+        """Apply a function to each."""
+        return State(function(self.h), None if self.c is None else function(self.c))
+
+    def rows(self, n0: int, n1: int) -> State:
+        """View some rows."""
+        return self.map(lambda s: s[:, n0:n1])
+
+    def copy(self) -> State:
+        """Copy both."""
+        return self.map(np.copy)
+
+    def put(self, other: State) -> None:
+        """Write another state into this one's memory."""
+        self.h[...] = other.h
+        if self.c is not None and other.c is not None:
+            self.c[...] = other.c
+
+
+class Weights:
+    """One layer's parameters as the kernel likes them."""
+
+    def __init__(self, kind: Kind, params: Mapping[str, Array]) -> None:
+        self.kind = kind
+        self.weight_ih, self.bias, self.weight_hh = kind.matrices(params)
+        self.extra = [params[name][:, None] for name in kind.extra]
+        self.project = params.get("weight_hr")
+        self.features, self.output = self.weight_ih.shape[1], self.weight_hh.shape[1]
+        self.hidden = len(self.weight_hh) // len(kind.inputs)
+        self.dtype = np.result_type(*params.values())
+
+    @cached_property
+    def forward(self) -> Array:
+        """[W_ih  b  W_hh], (B·H, D + 1 + P), its blocks ordered and scaled as the kind likes."""
+        features, hidden, blocks = self.features, self.hidden, len(self.kind.inputs)
+        stacked = empty((blocks, hidden, features + 1 + self.output), self.dtype)
+        for block, place in zip(self.kind.order or range(blocks), stacked, strict=True):
+            rows = slice(block * hidden, (block + 1) * hidden)
+            place[:, :features] = self.weight_ih[rows]
+            place[:, features] = 0 if self.bias is None else self.bias[rows]
+            place[:, features + 1 :] = self.weight_hh[rows]
+        if self.kind.scale is not None:
+            stacked *= np.array(self.kind.scale, stacked.real.dtype)[:, None, None]
+        return stacked.reshape(blocks * hidden, -1)
+
+    @cached_property
+    def backward(self) -> tuple[Array, Array]:
+        """W_ihᵀ (D, B·H) and W_hhᵀ (P, B·H), contiguous, neither ordered nor scaled."""
+        return transposed(self.weight_ih), transposed(self.weight_hh)
+
+    @cached_property
+    def project_back(self) -> Array | None:
+        """W_hrᵀ (H, P), contiguous."""
+        return None if self.project is None else transposed(self.project)
+
+
+class Gradients(NamedTuple):
+    """Sums over blocks: the gradients of one layer's parameters, as the kernel sees them."""
+
+    weights: Array  # (B·H, D + 1 + P), of [W_ih  b  W_hh]
+    extra: list[Array]  # (H,) each
+    project: Array | None  # (P, H)
+
+    @classmethod
+    def zeros(cls, weights: Weights, dtype: Any) -> Gradients:
+        """Begin with nothing."""
+        blocks, columns = len(weights.weight_hh), weights.features + 1 + weights.output
+        stacked = empty((blocks, columns), dtype)
+        stacked[...] = 0
+        extra = [np.zeros(weights.hidden, dtype) for _ in weights.extra]
+        project = weights.project
+        return cls(stacked, extra, None if project is None else np.zeros(project.shape, dtype))
+
+    def named(self, weights: Weights) -> dict[str, Array]:
+        """Return them under the names of the parameters, each contiguous."""
+        features = weights.features
+        parts = (
+            self.weights[:, :features],
+            self.weights[:, features],
+            self.weights[:, features + 1 :],
+        )
+        named = weights.kind.named_gradients(*(np.ascontiguousarray(part) for part in parts))
+        named |= dict(zip(weights.kind.extra, self.extra, strict=True))
+        return named if self.project is None else named | {"weight_hr": self.project}

@@ -1,0 +1,317 @@
+"""Layers and directions, for every kind of cell: what ``LSTM``, ``GRU`` and ``RNN`` share.
+
+Here layer follows layer, directions are joined and outputs dropped between layers.
+``kernel/layout.py`` knows how the caller's arrays lie, ``kernel/schedule.py`` runs one layer in one
+direction, and the calculus is in ``gates.py`` and ``cells/``.
+
+Shapes: x ``(T, N, D)`` (``(N, T, D)`` with batch_first, ``(T, D)`` for one sequence), out
+``(T, N, directions·P)`` in the same layout, states ``(num_layers·directions, N, H)``, where h has P
+numbers: H, or those of the projection.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .arguments import Array, check_array, check_cache, check_pair, check_size, generator
+from .cell import LSTMState
+from .cells import Kind
+from .cells.initial import initial_params
+from .kernel import memory
+from .kernel.dropout import check_masks, draw_masks
+from .kernel.layout import Layout, leading_axes
+from .kernel.schedule import Keep, LayerCache, Plan, layer_backward, layer_forward, plan_blocks
+from .kernel.weights import State
+from .parameters import Layer, Parameters
+
+__all__ = ["Recurrent", "SequenceCache"]
+
+
+class SequenceCache(NamedTuple):
+    """What backward needs of a forward; nothing in it is ever written to again."""
+
+    made_by: dict[str, Any]  # what the layer is
+    layout: Layout
+    plan: Plan
+    layers: list[LayerCache]  # of each layer and direction
+    dropout_masks: tuple[Array, ...]  # between layers, with the shape of out
+
+    def __repr__(self) -> str:
+        sizes = {"T": self.layout.steps, "N": self.layout.rows, **self.made_by}
+        return f"<cache of {', '.join(f'{name}={value}' for name, value in sizes.items())}>"
+
+
+class Recurrent(Layer):
+    """Stacked, optionally bidirectional layers of one kind of cell. The subclasses say which."""
+
+    kind: Kind
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        proj_size: int = 0,
+        forget_bias: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        self.input_size = check_size("input_size", input_size)
+        self.hidden_size = check_size("hidden_size", hidden_size)
+        self.num_layers = check_size("num_layers", num_layers)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout: expected a probability in [0, 1), given {dropout}")
+        if dropout and num_layers == 1:
+            raise ValueError(
+                f"dropout: acts between layers; expected 0 with num_layers=1, given {dropout}"
+            )
+        self.bias = bool(bias)
+        self.batch_first = bool(batch_first)
+        self.dropout = float(dropout)
+        self.bidirectional = bool(bidirectional)
+        self.proj_size = proj_size
+        rng = generator(rng)
+        params = {}
+        for layer in range(self.num_layers):
+            features = self.input_size if layer == 0 else self.features
+            for direction in range(self.directions):
+                cell = initial_params(
+                    *(self.kind, features, self.hidden_size, self.bias, forget_bias, dtype, rng),
+                    projected=proj_size,
+                )
+                for name, param in cell.items():
+                    params[name + _suffix(layer, direction)] = param
+        self.params = Parameters(params)
+
+    @property
+    def directions(self) -> int:
+        """1, or 2 when bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """P, the size of one direction's h."""
+        return self.proj_size or self.hidden_size
+
+    @property
+    def features(self) -> int:
+        """How many numbers a step of out has: directions·P."""
+        return self.directions * self.output_size
+
+    def cell_params(self, layer: int, direction: int = 0) -> dict[str, Array]:
+        """Return the parameters of one layer in one direction under the names of a single cell."""
+        names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * self.bias
+        names += ["weight_hr"] * bool(self.proj_size) + list(self.kind.extra)
+        return {name: self.params[name + _suffix(layer, direction)] for name in names}
+
+    def __call__(self, x: Array, state: Any = None, *, lengths: Any = None) -> tuple[Array, Any]:
+        """Run the sequences for inference: as :meth:`forward`, keeping nothing for backward."""
+        out, state_n, _ = self._forward("nothing", x, state, lengths)
+        return out, state_n
+
+    def forward(
+        self,
+        x: Array,
+        state: Any = None,
+        *,
+        lengths: Any = None,
+        rng: np.random.Generator | None = None,
+        dropout_masks: tuple[Array, ...] | None = None,
+        checkpoint_every: int | None = None,
+    ) -> tuple[Array, Any, SequenceCache]:
+        """Run the sequences from ``state``.
+
+        Parameters
+        ----------
+        x : ndarray, shape (T, N, D), (N, T, D) with batch_first, or (T, D)
+        state : (h_0, c_0), each (num_layers·directions, N, H), without N for x (T, D); optional
+            Zeros by default. h_0 has P in the place of H where there is a projection. In kinds
+            without a cell state it is h_0 alone.
+        lengths : integer array, shape (N,), optional
+            Valid steps of each row, 0 to T, in any order; T by default. Past its length a row's
+            input is not read, its output is 0, and its final state is that of its last step.
+        rng : numpy.random.Generator, optional
+            Draws the dropout masks; without it nothing is dropped.
+        dropout_masks : tuple of num_layers - 1 arrays with the shape of out, optional
+            Multiply the outputs of each layer but the last, in place of masks drawn anew:
+            ``cache.dropout_masks`` of an earlier call repeats that call.
+        checkpoint_every : int, optional
+            Keep the states of every so many steps (rounded up to the kernel's blocks), and let
+            backward recompute what lies between: the same bits, in less memory and more time.
+
+        Returns
+        -------
+        out : ndarray, shape (T, N, directions·P) in the layout of x
+            The top layer's h at every step, both directions side by side.
+        (h_n, c_n) : LSTMState, each (num_layers·directions, N, H); or h_n
+            The state after each row's last step (the reverse direction's last is step 0).
+        cache : SequenceCache
+            For :meth:`backward`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a shape, dtype or option does not fit.
+        """
+        keep: Keep = "blocks"
+        if checkpoint_every is not None:
+            check_size("checkpoint_every", checkpoint_every)
+            keep = "starts"
+        return self._forward(keep, x, state, lengths, rng, dropout_masks, checkpoint_every)
+
+    def _forward(
+        self,
+        keep: Keep,
+        x: Array,
+        state: Any,
+        lengths: Any,
+        rng: np.random.Generator | None = None,
+        dropout_masks: tuple[Array, ...] | None = None,
+        checkpoint_every: int | None = None,
+    ) -> tuple[Array, Any, SequenceCache]:
+        memory.new_call()
+        axes = leading_axes(np.ndim(x), self.batch_first)
+        hint = "" if len(axes) == 1 else f", with batch_first={self.batch_first}"
+        check_array("x", x, (*axes, self.input_size), self.dtype, hint)
+        layout = Layout.of(x, self.batch_first, lengths)
+        starts = self.states_inside("state", state, layout)
+        shape = layout.shape(self.features)
+        if dropout_masks is None:
+            masks = draw_masks(rng, self.dropout, self.num_layers - 1, shape, self.dtype)
+        elif rng is not None:
+            raise ValueError("dropout_masks: expected None where rng is given, given both")
+        else:
+            masks = check_masks(dropout_masks, self.num_layers - 1, shape, self.dtype)
+        ends = [layout.steps] * layout.rows if layout.ends is None else layout.ends.tolist()
+        plan = plan_blocks(ends, self.hidden_size, checkpoint_every, self.dtype.itemsize)
+        x = layout.inside(x)
+        if layout.order is None and keep != "nothing":
+            x = x.copy()  # the caller may change it before backward
+
+        caches: list[LayerCache] = []
+        states_n: list[State] = []
+        for layer in range(self.num_layers):
+            if layer and masks:
+                x = x * layout.inside(masks[layer - 1])
+            outs = []
+            for direction in range(self.directions):
+                out, state_n, kept = layer_forward(
+                    self.kind,
+                    self.cell_params(layer, direction),
+                    layout.flip(x) if direction else x,
+                    starts[layer * self.directions + direction],
+                    plan,
+                    keep,
+                )
+                outs.append(layout.flip(out) if direction else out)
+                states_n.append(state_n)
+                caches.append(kept)
+            x = np.concatenate(outs, axis=2) if self.bidirectional else outs[0]
+        cache = SequenceCache(self._made_of(), layout, plan, caches, masks)
+        return layout.outside(x), self._states_outside(states_n, layout), cache
+
+    def backward(
+        self, cache: SequenceCache, dout: Array | None = None, dstate: Any = None
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        """Backpropagate through time, through every layer and direction.
+
+        Parameters
+        ----------
+        cache : SequenceCache
+            Of the :meth:`forward` to invert; the parameters must be the same as then.
+        dout : ndarray, shape of out, optional
+            ∂loss/∂out; None for zeros.
+        dstate : (dh_n, dc_n), each of the shape of h_n and c_n or None, optional
+            ∂loss/∂h_n and ∂loss/∂c_n; None for zeros. In kinds without a cell state, dh_n.
+
+        Returns
+        -------
+        dx : ndarray, shape of x
+            0 past each row's length.
+        (dh_0, dc_0) : LSTMState, each (num_layers·directions, N, H); or dh_0
+            Gradient of the initial state.
+        grads : dict of ndarray
+            Gradient of every parameter, with the names and shapes of ``params``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a shape or dtype does not fit, or the cache is that of another layer.
+        """
+        memory.new_call()
+        check_cache(cache, SequenceCache, self._made_of())
+        layout = cache.layout
+        dends = self.states_inside("dstate", dstate, layout)
+        if dout is not None:
+            check_array("dout", dout, layout.shape(self.features), self.dtype)
+            dout = layout.inside(dout)
+
+        grads: dict[str, Array] = {}
+        dstarts: list[State] = []
+        for layer in reversed(range(self.num_layers)):
+            dxs = []
+            for direction in reversed(range(self.directions)):
+                k = layer * self.directions + direction
+                part = None
+                if dout is not None:
+                    start = direction * self.output_size
+                    part = dout[:, :, start : start + self.output_size]
+                    part = layout.flip(part) if direction else part
+                dx, dstart, cell_grads = layer_backward(
+                    self.kind,
+                    self.cell_params(layer, direction),
+                    cache.layers[k],
+                    part,
+                    dends[k],
+                    cache.plan,
+                )
+                dxs.append(layout.flip(dx) if direction else dx)
+                dstarts.insert(0, dstart)
+                suffix = _suffix(layer, direction)
+                grads |= {name + suffix: grad for name, grad in cell_grads.items()}
+            dx = dxs[0] + dxs[1] if self.bidirectional else dxs[0]
+            if layer and cache.dropout_masks:
+                dx = dx * layout.inside(cache.dropout_masks[layer - 1])
+            dout = dx
+        dstate_0 = self._states_outside(dstarts, layout)
+        return layout.outside(dx), dstate_0, {name: grads[name] for name in self.params}
+
+    def states_inside(self, name: str, state: Any, layout: Layout) -> list[State]:
+        """Check states, or their gradients; return one for each layer and direction, (H, N) each.
+
+        Zeros stand in for None.
+        """
+        count = self.num_layers * self.directions
+        shapes = (
+            layout.state_shape(count, self.output_size),
+            layout.state_shape(count, self.hidden_size),
+        )
+        if not self.kind.has_c:
+            [h] = check_pair(name, (state,), shapes[:1], self.dtype, "h")
+            return [State(part.T, None) for part in layout.state_inside(h)]
+        h, c = map(layout.state_inside, check_pair(name, state, shapes, self.dtype))
+        return [State(h[k].T, c[k].T) for k in range(count)]
+
+    def _states_outside(self, states: list[State], layout: Layout) -> Any:
+        """Join the states of all layers and directions, in the caller's layout."""
+        h = layout.state_outside(np.stack([state.h.T for state in states]))
+        cs = [state.c.T for state in states if state.c is not None]
+        return LSTMState(h, layout.state_outside(np.stack(cs))) if cs else h
+
+    def _made_of(self) -> dict[str, Any]:
+        """Say what a cache must have in common with the layer that is to invert it."""
+        names = "input_size", "hidden_size", "proj_size", "num_layers", "bidirectional", "dtype"
+        made_of = {name: getattr(self, name) for name in (*names, "batch_first")}
+        return {"kind": self.kind.name, **made_of}
+
+
+def _suffix(layer: int, direction: int) -> str:
+    """Return PyTorch's ending for a layer's and direction's names."""
+    return f"_l{layer}" + ("_reverse" if direction else "")
