@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -165,7 +165,7 @@ def frozen(options: dict[str, Any]) -> dict[str, Any]:
 
 def check_params(params: Any) -> None:
     """Demand arrays of float32 or float64 by name."""
-    if not isinstance(params, dict):
+    if not isinstance(params, Mapping):
         raise TypeError(
             "params: expected a dictionary of arrays by the names of forward's arguments, "
             f"given {type(params).__name__}"

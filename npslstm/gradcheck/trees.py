@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ __all__ = ["in_double", "is_single", "leaves", "like"]
 
 def leaves(tree: Any) -> list[Any]:
     """List what hangs on nested tuples, lists and dictionaries."""
-    if isinstance(tree, dict):
+    if isinstance(tree, Mapping):
         tree = list(tree.values())
     if isinstance(tree, tuple | list):
         return [leaf for branch in tree for leaf in leaves(branch)]
@@ -21,7 +21,7 @@ def leaves(tree: Any) -> list[Any]:
 
 def like(tree: Any, new: Iterator[Any]) -> Any:
     """Hang other leaves, in the order of :func:`leaves`, on a copy of ``tree``."""
-    if isinstance(tree, dict):
+    if isinstance(tree, Mapping):
         return {name: like(branch, new) for name, branch in tree.items()}
     if isinstance(tree, tuple | list):
         return tuple(like(branch, new) for branch in tree)

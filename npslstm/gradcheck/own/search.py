@@ -180,7 +180,8 @@ def _run_all(blocks: Blocks, change: Change, steps: int) -> tuple[Array, Array]:
         a = x @ blocks.weight_ih.swapaxes(-1, -2)  # (1), (24, 4, N, H)
         a = a + h[..., None, :, :] @ blocks.weight_hh.swapaxes(-1, -2)
         a = a + (blocks.bias_ih + blocks.bias_hh)[..., None, :]
-        step = gates_forward(*np.moveaxis(a, -3, 0), c)
+        a_i, a_f, a_g, a_o = np.moveaxis(a, -3, 0)
+        step = gates_forward(a_i, a_f, a_g, a_o, c)
         shown, h, c = step.h, step.h, step.c
         if change.step is not None:
             shown, h, c = change.step(h, c)
