@@ -12,19 +12,22 @@ import numpy as np
 
 from .exercises.command import add_exercise
 from .gradcheck.check import check_gradients
+from .gradcheck.own.files import check_file
 from .gradcheck.report import FAILED, UNDECIDED, wrapped
 from .mistakes.table import MISTAKES, mistake
 from .model import LSTMModel
 
 INPUTS, CLASSES = 3, 4  # D and K of the model that is checked
 DROPOUT = 0.25  # between its layers
+NOT_RUN = 2
 STATUS = {"passed": 0, UNDECIDED: 3, FAILED: 1}  # exit statuses by verdict, the worst last
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 if every gradient is right, 1 if one is wrong.
 
-    3 if none is wrong, but rounding is amplified so much that no check could tell of some.
+    3 if none is wrong, but rounding is amplified so much that no check could tell of some; 2 if
+    there is nothing to check: the options are wrong, or a file cannot be run.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -33,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list_mistakes:
         print("\n".join(map(_described, MISTAKES)))
         return 0
+    if options.file is not None:
+        report = check_file(options.file, lift=options.lift, seed=options.seed)
+        return NOT_RUN if report is None else STATUS[report.verdict]
     try:
         return _gradcheck(options)
     except ValueError as error:
@@ -56,6 +62,20 @@ def _parser() -> argparse.ArgumentParser:
             "For example: 'gradcheck --mutate drop_dc --intermediates' forgets to accumulate the "
             "gradient of the cell state; the check fails, and names the equation."
         ),
+    )
+    own = check.add_argument_group("your own LSTM")
+    own.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE.py",
+        help=(
+            "check a file that defines forward(x, **params), which returns outputs and a cache, "
+            "backward(cache, *doutputs), which returns dx and a dictionary of gradients, and "
+            "example(), which returns x and params; see npslstm/gradcheck/own/README.md"
+        ),
+    )
+    own.add_argument(
+        "--lift", action="store_true", help="let its real buffers hold complex numbers"
     )
     size = check.add_argument_group("the model")
     size.add_argument(

@@ -10,7 +10,8 @@ A gradient check says nothing of the forward: backward may be the exact gradient
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -25,14 +26,14 @@ from .faults import behaviour_of, faults_of_none
 from .found import norm
 from .intermediates import check_step
 from .moves import Moves
-from .report import SKIPPED, GradientReport, GradientRow
+from .own.study import Case, Findings, study
+from .own.take import is_ours, taken
+from .report import FAILED, SKIPPED, GradientReport, GradientRow
 from .subject import (
     Arrays,
     Subject,
     check_params,
     gradients_of,
-    of_functions,
-    of_layer,
     run_on_copies,
     with_loss,
 )
@@ -49,6 +50,9 @@ def check_gradients(
     state: Any = None,
     *,
     params: dict[str, Array] | None = None,
+    names: Sequence[str | None] | None = None,
+    skip: Collection[str] = (),
+    lift: bool = False,
     y: Any = None,
     loss: Callable[..., tuple[Any, Array]] | None = None,
     mode: Literal["elementwise", "directional", "intermediates"] | None = None,
@@ -66,7 +70,8 @@ def check_gradients(
         Any object with ``params``, ``forward``, ``backward`` and ``astype`` after their pattern.
         Of a pair, ``forward(x, **params)`` returns one or more outputs and then a cache, and
         ``backward(cache, *doutputs)`` returns dx, or None for it, and a dictionary of the gradients
-        of ``params``.
+        of ``params``. An object that keeps its caches and gradients itself is taken as by
+        :func:`of_object`.
     x : ndarray
         The input.
     state : as the layer's, optional
@@ -74,6 +79,13 @@ def check_gradients(
         initial states among ``params``.
     params : dict of ndarray
         Of a pair of functions alone: every other array to differentiate by.
+    names : sequence of str, optional
+        Of a backward that returns a tuple: whose gradient each is, ``("x", "W", "b")``; None for
+        one to be passed over.
+    skip : set of str
+        Arrays whose gradients are not checked, or not given.
+    lift : bool
+        Let real or float32 buffers of functions hold complex numbers while the complex step runs.
     y, loss : optional
         Check under ``loss(output, y) -> (value, gradient)`` on the first output: cross-entropy if
         there is a ``y`` and no ``loss``. Other outputs get a random upstream gradient all the same.
@@ -160,14 +172,15 @@ def check_gradients(
     else:
         if at is not None:
             raise ValueError(f'at: expected None unless mode is "intermediates", given {at}')
-        subject = _subject(layer, x, state, params, options, rng)
+        own = {"names": names, "skip": skip, "lift": lift}
+        subject = taken(layer, x, state, params, options, own, rng)
         lossless = subject
         if loss is not None or y is not None:
             loss = losses.cross_entropy if loss is None else loss
             mask = _loss_mask(layer, x, options)
             subject = with_loss(subject, lambda output: loss(output, y, **mask))
         with np.errstate(all="ignore"):  # what is not finite is reported
-            report = _check(subject, lossless, mode, tolerance, rng)
+            report = _check(subject, lossless, mode, tolerance, rng, not is_ours(layer))
     if not isinstance(seed, np.random.Generator):
         report = replace(report, title=f"{report.title}, seed {seed}")
     if single:
@@ -178,27 +191,6 @@ def check_gradients(
     if verbose:
         print(report)
     return report
-
-
-def _subject(
-    layer: Any,
-    x: Array,
-    state: Any,
-    params: Arrays | None,
-    options: dict[str, Any],
-    rng: np.random.Generator,
-) -> Subject:
-    """Take a layer or a pair of functions, as it comes."""
-    if isinstance(layer, tuple) and len(layer) == 2:
-        if state is not None:
-            raise TypeError("state: expected among params, for a pair of functions")
-        forward, backward = layer
-        if not (callable(forward) and callable(backward)):
-            raise TypeError("layer: expected two functions (forward, backward) in the pair")
-        return of_functions(forward, backward, x, {} if params is None else params, options)
-    if params is not None:
-        raise TypeError("params: expected None unless layer is a pair of functions")
-    return of_layer(layer, x, state, options, rng)
 
 
 def _loss_mask(layer: Any, x: Array, options: dict[str, Any]) -> dict[str, Any]:
@@ -215,8 +207,9 @@ def _check(
     mode: str | None,
     tolerance: float,
     rng: np.random.Generator,
+    studied: bool = False,
 ) -> GradientReport:
-    """Hold the gradient of every array to the differences."""
+    """Hold the gradient of every array to the differences; ``studied``: and say what is seen."""
     arrays = subject.arrays
     outputs = run_on_copies(subject, arrays).outputs
     doutputs = _upstream(outputs, rng)
@@ -247,6 +240,7 @@ def _check(
         noise=max(_noise(objective, arrays, rng), EPS * scale),
         rounding=moves.rounding,
         coarse=moves.coarse,
+        lifted=subject.lifted,
         scale=scale,
     )
 
@@ -258,15 +252,32 @@ def _check(
             return GradientRow(name, SKIPPED, 0.0, None, None, 0.0)
         return comparison.row(name, function, array, gradients[name])
 
+    def numeric(name: str) -> Array:
+        def function(moved: Array) -> Any:
+            return objective({**arrays, name: moved})
+
+        return comparison.entries(name, function, arrays[name])
+
+    def judge(moved: Arrays) -> dict[str, str]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            part = subject._replace(arrays=moved), lossless._replace(arrays=moved)
+            report = _check(*part, "directional", tolerance, rng)
+        return {row.name: row.verdict for row in report.rows}
+
     rows = [row(name, array) for name, array in arrays.items()]
     if behaviour.repeats:
         dy = _upstream(run_on_copies(lossless, arrays).outputs, rng)
         faults = faults + faults_of_none(lossless, dy, behaviour.keeps)
+    notes = behaviour.notes + comparison.notes()
+    findings = Findings()
+    if studied:
+        reals = {name: np.real(gradient) for name, gradient in gradients.items()}
+        failed = [row.name for row in rows if row.verdict == FAILED]
+        findings = study(Case(lossless, reals, failed, faults, numeric, judge), rng)
+    title = f"{subject.title}: every gradient, {mode}"
     return GradientReport(
-        f"{subject.title}: every gradient, {mode}",
-        rows,
-        faults,
-        behaviour.notes + comparison.notes(),
+        title, rows, faults, notes, findings.layout, findings.suspects, findings.seen
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,7 @@ class Comparison:
     rounding: Callable[[str], Array]
     scale: float = float("inf")
     coarse: Callable[[str, float], tuple[Array, float] | None] = lambda name, unit: None
+    lifted: bool = True  # whether buffers hold complex numbers, or there is nothing to lift
     refusals: dict[str, list[str]] = field(default_factory=dict)  # why not complex, and for which
     differed: float = DIFFERENCE_TRUST  # largest error that they allowed in its place
     excused: list[str] = field(default_factory=list)  # rows that rounding explains
@@ -126,6 +127,14 @@ class Comparison:
             index=index,
             order=taylor_order(function, at, direction, slope, self.noise),
         )
+
+    def entries(self, name: str, function: Function, at: Array) -> Array:
+        """Return what the differences say of every entry."""
+        direction = self.rng.standard_normal(at.shape)
+        central = self._central(function, at, direction, CONFIRMING)
+        each = replace(self, elementwise=True, refusals={})
+        _, differences = each._differences(name, function, at, direction, central)
+        return np.array([difference.value for difference in differences]).reshape(at.shape)
 
     def _central(
         self, function: Function, at: Array, direction: Array, enough: float
@@ -203,6 +212,8 @@ class Comparison:
                 f"{', '.join(names)}: the complex step does not apply, and central differences "
                 f"stand in, to {self.differed:.0e} in place of {self.tolerance}; {reason}"
             )
+            if "drops the imaginary part" in reason and not self.lifted:
+                notes[-1] += "; lift=True lets it hold complex numbers"
             warnings.warn(notes[-1], stacklevel=4)
         if self.singles:
             notes.append(

@@ -52,12 +52,21 @@ class GradientReport:
         What is wrong beside the numbers: an argument that was changed, say.
     notes : list of str
         What a reader of the table should know.
+    layout : str or None
+        How the arrays of an LSTM lie that is not ours, where its outputs are those of ours.
+    suspects : list of str
+        Names from ``MISTAKES`` that explain what is wrong with it, the likeliest first.
+    seen : list of str
+        What the wrong gradients show, in words.
     """
 
     title: str
     rows: list[GradientRow]
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    layout: str | None = None
+    suspects: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -94,6 +103,8 @@ class GradientReport:
 
     def __str__(self) -> str:
         remarks = [f"fault: {text}" for text in self.faults]
+        remarks += [f"layout: {self.layout}"] if self.layout else []
+        remarks += [f"seen: {text}" for text in self.seen]
         remarks += [f"note: {text}" for text in self.notes]
         remarks.append(self._summary())
         return "\n".join([wrapped(self.title), "", *_table(self.rows), "", *map(wrapped, remarks)])

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import Array
+from .own.pairs import by_name
 from .trees import leaves, like
 
 __all__ = [
@@ -51,6 +52,8 @@ class Subject(NamedTuple):
     run: Callable[[Arrays], Run]
     backward: Callable[..., Any]  # as it was given: its signature says where it takes None
     in_float64: bool  # float64 is promised throughout, as ``astype`` does
+    skip: frozenset[str] = frozenset()  # arrays whose gradients may be missing
+    lifted: bool = True  # whether buffers hold complex numbers, or there is nothing to lift
 
 
 def of_layer(
@@ -95,6 +98,8 @@ def of_functions(
     x: Array,
     params: Arrays,
     options: dict[str, Any],
+    skip: frozenset[str] = frozenset(),
+    lifted: bool = False,
 ) -> Subject:
     """Take ``forward(x, **params, **options)`` and ``backward(cache, *doutputs)``."""
 
@@ -104,12 +109,13 @@ def of_functions(
 
         def gradients(doutputs: list[Any]) -> Arrays:
             dx, grads = _gradients(backward(cache, *doutputs))
+            grads = {**grads, **by_name(grads, ["x", *params])}  # dW is the gradient of W
             return grads if dx is None else {**grads, "x": dx}
 
         return Run(outputs, gradients, cache)
 
     name = getattr(forward, "__name__", type(forward).__name__)
-    return Subject(name, {**params, "x": x}, run, backward, in_float64=False)
+    return Subject(name, {**params, "x": x}, run, backward, False, skip, lifted)
 
 
 def with_loss(subject: Subject, loss: Callable[[Any], tuple[Any, Any]]) -> Subject:
@@ -139,7 +145,7 @@ def gradients_of(subject: Subject, doutputs: Any, arrays: Arrays | None = None) 
     if gradients.get("x") is None:
         gradients.pop("x", None)
     for name, array in subject.arrays.items():
-        if name == "x" and name not in gradients:
+        if name in {"x", *subject.skip} and name not in gradients:
             continue
         if gradients.get(name) is None:
             given = "None" if name in gradients else sorted(gradients)

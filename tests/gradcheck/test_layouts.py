@@ -144,6 +144,19 @@ def test_a_readout_is_found():
         assert {"Why", "by"} < layout.gradients({"x": x, **params, **head}, [y]).keys()
 
 
+def test_outputs_may_be_a_list_of_steps():
+    ours = load("ours")
+    x, params = ours.example()
+    h, h_n, c_n, _ = ours.forward(x, **params)
+    layout = find_layout({"x": x, **params}, [*h, h_n, c_n])
+    assert layout.text.endswith("its forward is right")
+    doutputs = list(np.random.default_rng(0).standard_normal((6, 2, 3)))
+    whole = find_layout({"x": x, **params}, [h, h_n, c_n])
+    right = whole.gradients({"x": x, **params}, [np.array(doutputs[:4]), *doutputs[4:]])
+    for name, gradient in layout.gradients({"x": x, **params}, doutputs).items():
+        np.testing.assert_allclose(gradient, right[name], rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("shape", [(5, 3, 4), (3, 4), (5, 3), (2,)])
 def test_a_forward_that_fits_none_is_no_error(shape):
     x, params = load("ours").example()

@@ -63,6 +63,12 @@ class LSTMLayout:
         """Whether our LSTM can go as it does, so that its gradients are known."""
         return self.change.step is None
 
+    def cost(self, arrays: Arrays) -> float:
+        """Return how many multiplications a forward takes."""
+        blocks = self.read(arrays)
+        steps, rows, _ = blocks.x.shape
+        return float(steps * rows * (blocks.weight_ih.size + blocks.weight_hh.size))
+
     @property
     def text(self) -> str:
         """The layout in words."""
@@ -133,6 +139,8 @@ class LSTMLayout:
             dy = match.back(doutputs[number])
             if match.name == "c":  # ours takes a gradient of the last c alone: see ``visible``
                 upstream["c_n"] += dy[-1]
+            elif match.name.startswith("step "):
+                upstream["out"][int(match.name.removeprefix("step "))] += dy
             elif match.name in upstream:
                 upstream[match.name] += dy
             elif self.readout:

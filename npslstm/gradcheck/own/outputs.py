@@ -19,7 +19,7 @@ TOLERANCE = 1e-6  # relative: float32 on the way is no other layout
 class Match(NamedTuple):
     """An output that is one of ours, with its axes in another order."""
 
-    name: str  # "out", "h_n", "c_n", "c" of all steps; "logits", "last logits" of a readout
+    name: str  # "out", "h_n", "c_n"; "c" of all steps, "step 0" of h; "logits" of a readout
     axes: tuple[int, ...]  # of ours, without those of length 1
     shape: tuple[int, ...]  # ours
 

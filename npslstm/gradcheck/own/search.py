@@ -50,6 +50,8 @@ def find_layout(arrays: Arrays, outputs: Sequence[Array]) -> LSTMLayout | None:
     """
     arrays = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     outputs = [np.asarray(output, np.float64) for output in outputs]
+    if not all(array.size for array in (*arrays.values(), *outputs)):
+        return None  # nothing to compare
     candidates = list(_candidates(arrays, outputs))
     with np.errstate(all="ignore"):
         for change in (SAME, *CHANGES):
@@ -144,7 +146,9 @@ def _orders(
 ) -> Iterator[tuple[int, ...]]:
     """List the orders of the gates in which the first step is right, if outputs show it."""
     x = time_first(arrays["x"], candidate.axes)
-    blocks = weight_blocks(candidate.reading, arrays, ORDERS)
+    as_stored = change is SAME  # no block changes; so one product for all orders is enough
+    orders = np.arange(4) if as_stored else ORDERS
+    blocks = weight_blocks(candidate.reading, arrays, orders)
     shape = (x.shape[1], blocks[0].shape[-2])
     h_0, c_0 = (
         np.zeros(shape) if name is None else state_blocks(arrays[name], shape, candidate.axes)
@@ -156,7 +160,7 @@ def _orders(
         (len(x), x.shape[1], width) for width in (shape[1], *(r.width(arrays) for r in known))
     ]
     shown = list(_first_steps(outputs, len(x), [_short(shape) for shape in shapes]))
-    h, c = _run_all(many, change, 1 if shown else len(x))
+    h, c = _run_all(many, change, 1 if shown else len(x), as_stored)
     made = [h, c]
     for readout in known:
         read_out = readout.forward(arrays, h)
@@ -173,14 +177,20 @@ def _orders(
         yield tuple(int(slot) for slot in ORDERS[k])
 
 
-def _run_all(blocks: Blocks, change: Change, steps: int) -> tuple[Array, Array]:
-    """Return h and c (24, N, H) after some steps, in every order of the gates at once."""
-    h, c = blocks.h_0, blocks.c_0
+def _run_all(blocks: Blocks, change: Change, steps: int, as_stored: bool) -> tuple[Array, Array]:
+    """Return h and c (24, N, H) after some steps, in every order of the gates at once.
+
+    ``as_stored``: the blocks are there once, as they are stored, and not in all orders (24, 4, …).
+    """
+    h = np.broadcast_to(blocks.h_0, (len(ORDERS), *blocks.h_0.shape))
+    c = blocks.c_0
     for x in blocks.x[:steps]:
         a = x @ blocks.weight_ih.swapaxes(-1, -2)  # (1), (24, 4, N, H)
         a = a + h[..., None, :, :] @ blocks.weight_hh.swapaxes(-1, -2)
         a = a + (blocks.bias_ih + blocks.bias_hh)[..., None, :]
-        a_i, a_f, a_g, a_o = np.moveaxis(a, -3, 0)
+        if as_stored:
+            a = np.take_along_axis(a, ORDERS[:, :, None, None], axis=1)
+        a_i, a_f, a_g, a_o = np.moveaxis(a, 1, 0)
         step = gates_forward(a_i, a_f, a_g, a_o, c)
         shown, h, c = step.h, step.h, step.c
         if change.step is not None:
@@ -213,13 +223,14 @@ def _layout(
     axes, reading, states, free = candidate
     layout = LSTMLayout(axes, reading, order, states, change, None, {}, (), ())
     made, _ = ours.run(layout.read(arrays), change)
-    if change.step is None and any(output.ndim >= 2 for output in outputs[1:]):
+    if change.step is None and len(outputs) > 1:
         made["c"] = ours.cell_states(layout.read(arrays))
+        made |= {f"step {t}": h for t, h in enumerate(made["out"])}
     for readout in (None, *readouts(arrays, free, made["out"].shape[-1])):
         known = made | (readout.forward(arrays, made["out"]) if readout else {})
         fits = [match(output, known) for output in outputs]
         matches = {number: found for number, found in enumerate(fits) if found}
-        if matches:
+        if any(not found.name.startswith("step ") for found in matches.values()):
             if all(found.name in made for found in matches.values()):
                 readout = None
             others = tuple(k for k in range(len(outputs)) if k not in matches)

@@ -83,9 +83,7 @@ def suspects(layout: LSTMLayout, arrays: Arrays, evidence: Sequence[Evidence]) -
     }
     names = sorted(rank, key=rank.__getitem__)[:3]
     said = ", ".join(f"{name} ({KNOWN[name].what})" for name in names[:1])
-    return Suspects(
-        names, f"the gradients are near those of our LSTM with the mistake {said}" if names else ""
-    )
+    return Suspects(names, f"the gradients are near those of our LSTM with {said}" if names else "")
 
 
 class _Trial(NamedTuple):

@@ -1,0 +1,98 @@
+"""Read a file with somebody's LSTM: ``python -m npslstm gradcheck FILE.py``."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..check import check_gradients
+from ..report import GradientReport
+
+__all__ = ["check_file", "load", "place_of", "subject_of"]
+
+WANTED = (
+    "expected a file that defines forward and backward (or layer, an object or what of_object "
+    "returns) and example(), which returns x, or x and params, or x, params and a dictionary of "
+    "options for check_gradients"
+)
+
+
+def load(path: str | Path) -> ModuleType:
+    """Run a Python file as a module, with its folder first among those that it imports from.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    Exception
+        Whatever its code raises.
+    """
+    path = Path(path)
+    source = path.read_text(encoding="utf-8")
+    module = ModuleType(f"own file {path.stem}")  # no name that an import could mean
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look there
+    sys.path.insert(0, str(path.parent))
+    try:
+        exec(compile(source, str(path), "exec"), vars(module))
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def subject_of(module: ModuleType) -> tuple[Any, Any, dict[str, Any]]:
+    """Return what a module asks to check, the input, and the options of ``check_gradients``.
+
+    Raises
+    ------
+    ValueError
+        If it lacks something, or ``example()`` returns something else.
+    """
+    found = vars(module)
+    missing = [name for name in ("forward", "backward") if name not in found]
+    layer = found.get("layer") if missing else (found["forward"], found["backward"])
+    if layer is not None:
+        missing = []
+    if "example" not in found:
+        missing.append("example")
+    if missing:
+        raise ValueError(f"{WANTED}; given none of {', '.join(missing)}")
+    example = found["example"]()
+    parts = example if isinstance(example, tuple) else (example,)
+    x, params, options = (*parts, {}, {})[:3]
+    dicts = isinstance(params, dict) and isinstance(options, dict)
+    if len(parts) > 3 or not isinstance(x, np.ndarray) or not dicts:
+        raise ValueError(f"{WANTED}; example() returned something else")
+    return layer, x, {**options, "params": params} if params else options
+
+
+def check_file(path: str | Path, **options: Any) -> GradientReport | None:
+    """Check the gradients of a file's LSTM, and print the report; None if it cannot be run.
+
+    Then what went wrong is printed, with its line. ``options`` are those of ``check_gradients``;
+    the file's own come before them.
+    """
+    try:
+        layer, x, own = subject_of(load(path))
+        return check_gradients(layer, x, **{**options, **own})
+    except Exception as error:  # of the file's own code, mostly
+        print(place_of(error, path), file=sys.stderr)
+        return None
+
+
+def place_of(error: BaseException, path: str | Path) -> str:
+    """Say where in a file an error arose, with its line, and what it says."""
+    what = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: {(error.text or '').strip()}\n{what}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename) == Path(path):
+            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+            return f"{path}, line {frame.lineno}, in {frame.name}: {line}\n{what}"
+    return what

@@ -1,0 +1,116 @@
+"""Find a value inside an object by a path, as "cell.weights[0]", and change its arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...arguments import Array
+from .pairs import PATTERNS, named_gradients
+
+__all__ = ["Paths", "Place", "change_arrays", "get", "gradient_at", "places_of"]
+
+Paths = str | Sequence[str]
+Place = tuple[str | int, ...]  # a way through attributes and entries: ("cell", "W"), ("weights", 0)
+
+
+def places_of(made: Any, params: Paths) -> dict[str, Place]:
+    """Find out where each parameter is: its name, and the way to it."""
+    places: dict[str, Place] = {}
+    for path in [params] if isinstance(params, str) else params:
+        value = get(made, _place(path), path)
+        entries: list[tuple[str, Place]] = [(path, ())]
+        if isinstance(value, Mapping):
+            entries = [(str(key), (key,)) for key in value]
+        elif isinstance(value, list | tuple):
+            entries = [(f"{path}[{k}]", (k,)) for k in range(len(value))]
+        places |= {name: (*_place(path), *entry) for name, entry in entries}
+    return places
+
+
+def _place(path: str) -> Place:
+    """Read "cell.weights[0]" as ("cell", "weights", 0)."""
+    parts = re.findall(r"[^.\[\]'\"]+", path)
+    return tuple(int(part) if part.isdecimal() else part for part in parts)
+
+
+def get(made: Any, place: Place, path: str = "") -> Any:
+    """Follow the way to a value."""
+    for part in place:
+        try:
+            inside: Any = made
+            kept = isinstance(made, Mapping | list | tuple)
+            made = inside[part] if kept else getattr(made, str(part))
+        except (AttributeError, KeyError, IndexError, TypeError):
+            raise ValueError(
+                f"params: expected {path or place} in a {type(made).__name__}, which has no {part}"
+            ) from None
+    return made
+
+
+def gradient_at(made: Any, names: list[str], name: str, place: Place, grads: Paths | None) -> Any:
+    """Return the gradient of one parameter, or None if it is not there."""
+    *inside, last = place
+    if grads is None:
+        patterns: list[str] = [
+            *PATTERNS[1:],
+            *(f"grads[{pattern}]" for pattern in PATTERNS),
+            "grads",
+        ]
+    elif isinstance(grads, str):
+        patterns = [grads]
+    else:
+        patterns = [grads[names.index(name)]]
+    for pattern in patterns:
+        for start in (tuple(inside), ()):
+            way = (*start, *_place(pattern.format(last)))
+            value = _try(made, way)
+            if isinstance(value, Mapping):
+                value = named_gradients(value, None, [str(last)]).get(str(last))
+            elif isinstance(value, list | tuple):
+                value = value[names.index(name)]
+            if value is not None:
+                return value
+    return None
+
+
+def _try(made: Any, place: Place) -> Any:
+    try:
+        return get(made, place)
+    except ValueError:
+        return None
+
+
+def change_arrays(made: Any, change: Callable[[Array], Array]) -> None:
+    """Put ``change(array)`` in the place of every array in an object, its lists and dictionaries.
+
+    One array that is found in two places is one array afterwards, too.
+    """
+    known: dict[int, tuple[Any, Any]] = {}  # by identity; holds what it knows, so that it lives
+
+    def changed(value: Any) -> Any:
+        if id(value) not in known:
+            if isinstance(value, np.ndarray):
+                known[id(value)] = value, change(value)
+            elif isinstance(value, tuple) and type(value) is tuple:
+                known[id(value)] = value, tuple(map(changed, value))
+            else:
+                known[id(value)] = value, value
+                _change_inside(value, changed)
+        return known[id(value)][1]
+
+    changed(made)
+
+
+def _change_inside(made: Any, changed: Callable[[Any], Any]) -> None:
+    if isinstance(made, dict):
+        for key, value in list(made.items()):
+            made[key] = changed(value)
+    elif isinstance(made, list):
+        made[:] = map(changed, made)
+    elif hasattr(made, "__dict__") and not isinstance(made, type | ModuleType | FunctionType):
+        _change_inside(vars(made), changed)

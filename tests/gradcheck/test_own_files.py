@@ -1,0 +1,79 @@
+"""``python -m npslstm gradcheck FILE.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_suspects import LAYOUTS, MISTAKES
+
+from npslstm.__main__ import main
+
+STRANGERS = Path(__file__).parent / "strangers"
+LINEAR = """
+import numpy as np
+
+def forward(x, w):
+    return x * w, (x, w)
+
+def backward(cache, dy):
+    x, w = cache
+    return dy * w, {"w": (dy * x).sum(axis=0)}
+
+def example():
+    return np.ones((3, 2)), {"w": np.ones(2)}
+"""
+
+
+@pytest.mark.parametrize("name", [*LAYOUTS, "attributes", "diffs", "lists"])
+def test_the_strangers_pass(capsys, name):
+    assert main(["gradcheck", str(STRANGERS / f"{name}.py")]) == 0
+    printed = capsys.readouterr().out
+    assert "\nlayout: an LSTM with gates " in printed
+    assert "\npassed: " in printed
+
+
+def test_a_mistake_is_named(capsys, tmp_path):
+    source = (STRANGERS / "ours.py").read_text(encoding="utf-8")
+    for old, new in MISTAKES["ours"]["drop_dc"]:
+        source = source.replace(old, new)
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    assert main(["gradcheck", str(tmp_path / "mine.py")]) == 1
+    printed = capsys.readouterr().out
+    assert "\nseen: the gradients are those of our LSTM with drop_dc (" in printed
+    assert "\nFAILED: " in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def example", "def sample", "given none of example"),
+        ("def backward", "def backwards", "given none of backward"),
+        ("return np.ones((3, 2)), {", "return {", "example() returned something else"),
+        (
+            "    return x * w, (x, w)",
+            "    return x * v, (x, w)",
+            "line 5, in forward: return x * v",
+        ),
+        ("import numpy", "import numppy", "ModuleNotFoundError: No module named 'numppy'"),
+        ("def forward(x, w):", "def forward(x, w:", "line 4: def forward(x, w:\nSyntaxError"),
+    ],
+)
+def test_a_file_that_cannot_be_checked(capsys, tmp_path, old, new, said):
+    path = tmp_path / "mine.py"
+    path.write_text(LINEAR, encoding="utf-8")
+    assert main(["gradcheck", str(path)]) == 0
+    path.write_text(LINEAR.replace(old, new), encoding="utf-8")
+    assert main(["gradcheck", str(path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(capsys, tmp_path):
+    assert main(["gradcheck", str(tmp_path / "none.py")]) == 2
+    assert "FileNotFoundError" in capsys.readouterr().err
+
+
+def test_a_file_may_import_its_neighbours(tmp_path):
+    (tmp_path / "neighbour_of_mine.py").write_text(LINEAR, encoding="utf-8")
+    (tmp_path / "mine.py").write_text("from neighbour_of_mine import *\n", encoding="utf-8")
+    assert main(["gradcheck", str(tmp_path / "mine.py")]) == 0
