@@ -117,6 +117,9 @@ class Comparison:
             index = tuple(int(k) for k in np.unravel_index(worst, at.shape))
             central = self._central(function, at, unit(at.shape, worst), CONFIRMING)
         numeric = 0.0 if worst is None else float(found.numeric[worst])
+        order = None
+        if verdict in (FAILED, UNDECIDED):
+            order = taylor_order(function, at, direction, slope, self.noise)
         return GradientRow(
             name=name,
             verdict=verdict,
@@ -125,7 +128,7 @@ class Comparison:
             central=central.value,
             error=error,
             index=index,
-            order=taylor_order(function, at, direction, slope, self.noise),
+            order=order,
         )
 
     def entries(self, name: str, function: Function, at: Array) -> Array:
@@ -179,7 +182,8 @@ class Comparison:
         known = DIFFERENCE_UNITS * found.doubt
         known = known + 4 * EPS * (terms.ravel() if found.each else norm(terms))
         coarse = self.coarse(name, own)
-        vanishing = VANISHING * self.scale if np.isfinite(self.scale) else 0.0
+        vanishing = VANISHING * self.scale / np.clip(at, 1e-8, 1)
+        vanishing = vanishing if np.isfinite(self.scale) else 0.0
         for rounding in [self.rounding(name), *([coarse[0]] if coarse else [])]:
             moved = np.ravel(rounding) if found.each else norm(rounding)
             allowed = known + ROUNDING_UNITS * moved + vanishing

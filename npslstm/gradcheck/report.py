@@ -29,7 +29,7 @@ class GradientRow:
     central: float | None  # central differences there; None where they were not asked
     error: float  # ‖analytic - numeric‖ / ‖numeric‖; of the worst entry, if that alone fails
     index: tuple[int, ...] | None = None  # the worst entry; None: a direction, or an empty array
-    order: float | None = None  # of the Taylor remainder: 2 if right, 1 if wrong; None: too small
+    order: float | None = None  # of the Taylor remainder, where it did not pass: 1 if it is wrong
     equation: str = ""  # its number in gates.py and cell.py, where it is an intermediate
     formula: str = ""
 
