@@ -29,6 +29,9 @@ class LinearCache(NamedTuple):
 
     x: Array  # (..., F)
 
+    def __repr__(self) -> str:
+        return f"<cache of x{self.x.shape}, dtype={self.x.dtype}>"
+
 
 class Linear(Layer):
     """An affine map y = x Wᵀ + b, as ``torch.nn.Linear``.

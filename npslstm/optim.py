@@ -7,6 +7,7 @@ learning rate moves is in ``training/learning_rate.py``.
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import math
 from collections.abc import Mapping
@@ -86,6 +87,14 @@ class Optimizer:
         self.lr = lr
         self.steps = 0
         self._moments: dict[str, Array] = {}  # named "moment.parameter"
+
+    def __repr__(self) -> str:
+        """Write the call that makes one like this: lr, and what is not as by default."""
+        arguments = [f"lr={float(self.lr)!r}"]
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            if name in self.setting_names and getattr(self, name) != parameter.default:
+                arguments.append(f"{name}={getattr(self, name)!r}")
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     def step(self, params: dict[str, Array], grads: Mapping[str, Array]) -> None:
         """Update ``params`` in place.

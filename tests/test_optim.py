@@ -24,6 +24,15 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.parametrize(("kind", "options"), OPTIMIZERS)
+def test_a_repr_is_the_call_that_makes_it(kind, options):
+    made = kind(**options)
+    again = eval(repr(made))
+    assert type(again) is kind
+    assert vars(again) == vars(made)
+    assert repr(Adam()) == "Adam(lr=0.001)"
+
+
 def draw(seed, dtype=np.float64):
     rng = np.random.default_rng(seed)
     return {name: np.array(rng.normal(size=shape), dtype) for name, shape in SHAPES.items()}
