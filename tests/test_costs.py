@@ -1,4 +1,4 @@
-"""What LSTMs cost: the README's formulas, held to what the code really multiplies and keeps."""
+"""What LSTMs cost: the formulas of the kernel's README, held to what the code does and keeps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from owned import alignment, buffers
 
-from npslstm import LSTM
+from npslstm import LSTM, kernel
 from npslstm.rnn import RNN
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(kernel.__file__).with_name("README.md")
 FORMULAS = {
     "parameters": "4·H·(D + H + 2) + (L - 1)·4·H·(2·H + 2)",
     "multiply-adds, forward": "4·N·H·(D + H + 1) + (L - 1)·4·N·H·(2·H + 1)",

@@ -1,7 +1,7 @@
 """What training on long sequences keeps in memory, in bytes, with ``checkpoint_every`` and without.
 
-``test_costs.py`` has the formulas for what a forward keeps; here are the sizes of the README, the
-peak of a whole step, and the square root.
+``test_costs.py`` has the formulas for what a forward keeps; here are the sizes of the kernel's
+README, the peak of a whole step, and the square root.
 """
 
 from __future__ import annotations
