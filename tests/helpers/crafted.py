@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -41,3 +42,21 @@ def sealed_zip(members, compression=zipfile.ZIP_STORED):
             archive.writestr(zipfile.ZipInfo(name), data, compress_type=compression)
         archive.comment = b"0" * SEAL
     return seal(stream.getvalue())
+
+
+def allocates_less(bound, call):
+    """Say whether a call takes less than ``bound`` bytes at once, and return what it returns.
+
+    It is called again where it took more: what a file makes its reader take it takes each time, but
+    Python's table of interned strings (megabytes in a long run) grows when it must, whoever asks.
+    """
+    for _ in range(2):
+        tracemalloc.start()
+        try:
+            result = call()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        if peak < bound:
+            break
+    return peak < bound, result
