@@ -6,50 +6,49 @@ less than a minute.
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip, before NumPy
-
-import signal
-import sys
-
-INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
-
-if __name__ == "__main__":  # while NumPy is imported, Ctrl-C needs no traceback
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))
+from parts import program  # isort: skip  (before NumPy)
 
 import itertools
 import math
+import sys
 import textwrap
 import time
 from pathlib import Path
 
-from parts import plotting
+from parts import plotting, threads
 from parts.mnist import pictures as mnist_pictures
 from parts.mnist import torch as mnist_torch
 from parts.mnist.options import OPTIMIZERS, SCHEDULES, parse
-from parts.mnist.session import Interrupt, begin, how_to_go_on, is_due, save
+from parts.session import Session
 
 from npslstm import LSTMModel, summary
-from npslstm.checkpoint import CheckpointError
 from npslstm.datasets import VIEWS, DataError, as_sequences, load_embedded, load_mnist
-from npslstm.training import NonFiniteError, evaluate, steps_per_epoch, training_steps
+from npslstm.training import evaluate, steps_per_epoch, training_steps
 from npslstm.training.display import Display
 
+SAME = (  # options that must not change if a run goes on where it stopped
+    "view hidden layers bidirectional dropout forget_bias dtype epochs batch_size optimizer lr "
+    "schedule clip seed"
+)
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the demo; return its exit status."""
+
+@program.script
+def main(argv: list[str] | None = None) -> None:
+    """Run the demo."""
     args = parse(argv, __doc__)
-    try:
-        run(args)
-    except KeyboardInterrupt:
-        print(how_to_go_on(args), file=sys.stderr)  # what reads stdout may have ended, too
-        return INTERRUPTED
-    except (CheckpointError, DataError, MemoryError, NonFiniteError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    session = Session(
+        "mnist.py",
+        "--checkpoint",
+        args.checkpoint,
+        resume=args.resume,
+        every=args.checkpoint_every,
+        identity={"data": bool(args.data)} | {name: getattr(args, name) for name in SAME.split()},
+    )
+    with session:
+        run(args, session)
 
 
-def run(args) -> None:
+def run(args, session: Session) -> None:
     """Load, train, evaluate, draw."""
     device = mnist_torch.start(args.device, args.seed) if args.torch else None
     data = load(args)
@@ -71,7 +70,7 @@ def run(args) -> None:
         rng=args.seed,
     )
     optimizer = OPTIMIZERS[args.optimizer](args.lr)
-    start, checkpoint = begin(args, model, optimizer)
+    start, checkpoint = session.begin(model, optimizer, args.seed)
     total = args.epochs * steps_per_epoch(len(data.train_images), args.batch_size)
     settings = {
         "optimizer": optimizer,
@@ -85,27 +84,27 @@ def run(args) -> None:
     introduce(args, data, model, checkpoint)
 
     began = time.perf_counter()
-    with Interrupt() as interrupt:
-        examples = data.train_images, data.train_labels
-        if args.torch:
-            model, records = mnist_torch.train(
-                model, *examples, device=device, parity_steps=args.parity_steps, **settings
-            )
-        else:
-            records = training_steps(model, *examples, **settings)
-        if args.max_steps is not None:
-            records = itertools.islice(records, max(0, args.max_steps - start.step))
-        history = train(records, args, model, optimizer, interrupt)
+    examples = data.train_images, data.train_labels
+    trained = model
+    if args.torch:
+        trained, records = mnist_torch.train(
+            model, *examples, device=device, parity_steps=args.parity_steps, **settings
+        )
+    else:
+        records = training_steps(model, *examples, **settings)
+    if args.max_steps is not None:
+        records = itertools.islice(records, max(0, args.max_steps - start.step))
+    history = show(session.watch(records, model, optimizer, args.max_steps), args)
     seconds = time.perf_counter() - began
     if args.torch and not mnist_torch.is_first():
         return
 
-    result = evaluate(model, data.test_images, data.test_labels, transform=as_batch)
+    result = evaluate(trained, data.test_images, data.test_labels, transform=as_batch)
     wrong = round((1 - result.accuracy) * len(data.test_labels))
     print(f"Test accuracy: {result.accuracy:.2%} ({wrong} of {len(data.test_labels):,} wrong)")
     print(f"Time: {seconds:.1f} s of training, {len(history)} steps")
     if drawing:
-        draw(args, model.to_numpy() if args.torch else model, data, history, result, as_batch)
+        draw(args, trained.to_numpy() if args.torch else model, data, history, result, as_batch)
 
 
 def load(args):
@@ -118,7 +117,7 @@ def load(args):
         sys.exit(f"{error} (here: --download; without --data, 5,000 images come with the package)")
 
 
-def introduce(args, data, model, checkpoint: str | None) -> None:
+def introduce(args, data, model, checkpoint: str) -> None:
     """Say what is about to happen."""
     steps, size = VIEWS[args.view]
     directions = "both directions" if args.bidirectional else "one direction"
@@ -141,22 +140,13 @@ def introduce(args, data, model, checkpoint: str | None) -> None:
         print(f"Checkpoint: {checkpoint}", flush=True)
 
 
-def train(records, args, model, optimizer, interrupt) -> list:
-    """Let training run, and show and save it; return its records.
-
-    Whenever a record arrives, parameters, optimiser and progress belong together: that is when a
-    checkpoint is saved and when Ctrl-C ends training.
-    """
+def show(records, args) -> list:
+    """Let training run, and show it; return its records."""
     history = []
     with Display(args.epochs) as display:
         for record in records:
-            interrupted, last = interrupt.requested, record.step == args.max_steps
-            if is_due(record, args, last or interrupted):
-                save(args, model, optimizer, record.progress)
-            if interrupted:
-                raise KeyboardInterrupt
             history.append(record)
-            display.show(record, last)
+            display.show(record, record.step == args.max_steps)
     return history
 
 
@@ -179,5 +169,4 @@ def draw(args, model, data, history, result, as_batch) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -39,12 +39,18 @@ SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")
         ("--checkpoint-every 5", "--checkpoint-every needs --checkpoint PATH"),
         ("--checkpoint a --checkpoint-every 0", "argument --checkpoint-every: expected a whole"),
         ("--checkpoint a --checkpoint-every -5", "argument --checkpoint-every: expected a whole"),
-        ("--checkpoint no/a.npz", "--checkpoint no/a.npz: there is no folder no"),
-        ("--checkpoint .", "--checkpoint .: is a folder"),
-        ("--checkpoint /dev/null", "--checkpoint /dev/null: not a regular file"),
-        (f"--checkpoint {'n' * 300}", f"--checkpoint {'n' * 300}: File name too long"),
+        ("--checkpoint no/a.npz", "argument --checkpoint: 'no/a.npz': there is no folder no"),
+        ("--checkpoint .", "argument --checkpoint: '.': is a folder"),
+        ("--checkpoint /dev/null", "argument --checkpoint: '/dev/null': not a regular file"),
+        (
+            f"--checkpoint {'n' * 300}",
+            f"argument --checkpoint: '{'n' * 30}'… of 300 characters: File",
+        ),
         ("--checkpoint a --torch", "--checkpoint: training in PyTorch is not saved"),
-        ("--plot a.bmp", "--plot: expected a path that ends in .png or .svg or .pdf"),
+        ("--plot a.bmp", "argument --plot: expected a path that ends in .png or .svg or .pdf"),
+        ("--plot /dev/null/a.png", "argument --plot: '/dev/null/a.png': Not a directory"),
+        ("--hidden 1000000000000", "argument --hidden: expected at most 10,000, given"),
+        (f"--max-steps {'9' * 23}", "argument --max-steps: expected at most 1,000,000,000, given"),
     ],
 )
 def test_wrong_options_are_told_before_anything_is_done(
@@ -103,12 +109,19 @@ def test_numbers_that_are_not_finite(demo, capsys):
     assert re.match(r"step \d+: .*", said)
 
 
-def test_more_memory_than_there_is(demo, capsys):
-    assert "Unable to allocate" in refusal(demo, capsys, "--hidden", "1000000000000")
+def test_more_memory_than_there_is(demo, monkeypatch, capsys):
+    def run_out(*args, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(demo, "LSTMModel", run_out)
+    assert refusal(demo, capsys) == "MemoryError\n"
 
 
-def test_a_picture_that_cannot_be_written(demo, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(demo.mnist_pictures, "overview", lambda *args: demo.plotting.figure()[0])
-    (tmp_path / "file").touch()
-    said = refusal(demo, capsys, "--plot", str(tmp_path / "file" / "a.png"))
-    assert str(tmp_path / "file") in said
+def test_a_picture_that_can_no_longer_be_written(demo, tmp_path, monkeypatch, capsys):
+    def draw(*args):
+        (tmp_path / "folder").touch()  # since the options were read
+        return demo.plotting.figure()[0]
+
+    monkeypatch.setattr(demo.mnist_pictures, "overview", draw)
+    said = refusal(demo, capsys, "--plot", str(tmp_path / "folder" / "a.png"))
+    assert str(tmp_path / "folder") in said

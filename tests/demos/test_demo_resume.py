@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from mnist_runs import SMALL, TIMEOUT, options, same_bytes, start
+from parts.session import Session
 
 from npslstm import LSTMModel
 from npslstm.checkpoint import load_checkpoint, save_checkpoint
@@ -93,14 +94,14 @@ def test_nothing_to_go_on_from_is_a_beginning(train, path):
     assert load_checkpoint(path).progress.step == 2
 
 
-def test_saved_every_n_steps_and_every_epoch_and_at_the_end(demo, train, monkeypatch):
-    steps, save = [], demo.save
+def test_saved_every_n_steps_and_every_epoch_and_at_the_end(train, monkeypatch):
+    steps, save = [], Session.save
 
-    def note(args, model, optimizer, progress):
+    def note(session, model, optimizer, progress):
         steps.append(progress.step)
-        save(args, model, optimizer, progress)
+        save(session, model, optimizer, progress)
 
-    monkeypatch.setattr(demo, "save", note)
+    monkeypatch.setattr(Session, "save", note)
     train("--checkpoint-every", 3, "--max-steps", 13)
     assert steps == [3, 5, 6, 9, 10, 12, 13]
 
@@ -114,7 +115,7 @@ def test_the_file_of_an_earlier_run_is_set_aside_where_it_lies(train, tmp_path, 
         status, printed, _ = train("--seed", seed, "--max-steps", 2)
         assert status == 0
         aside = elsewhere.resolve() / name
-        assert f"Checkpoint: {path}; what was there is now {aside}" in printed
+        assert f"Checkpoint: {path}; what is there is kept, as run.npz.old or .old.1," in printed
         assert path.is_symlink()
         assert load_checkpoint(elsewhere / "real.npz").progress.seed == seed
     assert (elsewhere / "real.npz.old").read_bytes() == saved
@@ -193,17 +194,17 @@ def test_a_file_that_is_no_checkpoint_of_ours_is_refused_and_kept(train, path, s
 # What cannot be saved
 
 
-def test_a_folder_that_disappears_ends_the_run_with_one_line(demo, train, path, monkeypatch):
+def test_a_folder_that_disappears_ends_the_run_with_one_line(train, path, monkeypatch):
     folder = path.parent / "folder"
     folder.mkdir()
-    save = demo.save
+    save = Session.save
 
-    def lose_the_folder(args, model, optimizer, progress):
+    def lose_the_folder(session, model, optimizer, progress):
         if progress.step == 4:
             shutil.rmtree(folder)
-        save(args, model, optimizer, progress)
+        save(session, model, optimizer, progress)
 
-    monkeypatch.setattr(demo, "save", lose_the_folder)
+    monkeypatch.setattr(Session, "save", lose_the_folder)
     lost = folder / "run.npz"
     status, _, errors = train("--checkpoint-every", 2, path=lost)
     assert (status, errors) == (

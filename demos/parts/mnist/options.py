@@ -3,54 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from npslstm.datasets import VIEWS
-from npslstm.files import check_writable
 from npslstm.optim import SGD, Adam, AdamW
 from npslstm.training.learning_rate import constant, cosine, one_cycle
 from parts.mnist import torch as mnist_torch
+from parts.options import count, index, layers, new_file, number, picture, seed, size, units
+from parts.program import parser as new_parser
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "parse"]
 
 OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 SCHEDULES = {"constant": lambda lr, steps: constant(lr), "cosine": cosine, "one-cycle": one_cycle}
-PICTURES = (".png", ".svg", ".pdf")
 
 
-def number(
-    kind: type[int] | type[float], expected: str, holds: Callable[[Any], bool]
-) -> Callable[[str], Any]:
-    """Return what reads an option's number, or says what was ``expected``."""
-
-    def read(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not holds(value):
-            raise argparse.ArgumentTypeError(f"expected {expected}, given {text!r}")
-        return value
-
-    return read
-
-
-count = number(int, "a whole number from 1 on", lambda n: n >= 1)
-index = number(int, "a whole number from 0 on", lambda n: n >= 0)
-seed = number(int, "a whole number from 0 to 2⁶³ - 1", lambda n: 0 <= n < 2**63)
 moderate = number(float, "a number from -10⁴ to 10⁴", lambda z: abs(z) <= 1e4)
-size = number(float, "a finite number, not below 0", lambda z: 0 <= z < math.inf)
 probability = number(float, "a probability in [0, 1)", lambda p: 0 <= p < 1)
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(description)
     add_data_options(parser.add_argument_group("data"))
     add_model_options(parser.add_argument_group("model"))
     add_training_options(parser.add_argument_group("training"))
@@ -82,8 +55,8 @@ def add_data_options(group) -> None:
 
 def add_model_options(group) -> None:
     """Add what is to learn."""
-    group.add_argument("--hidden", type=count, default=128, help="units a layer (%(default)s)")
-    group.add_argument("--layers", type=count, default=1, help="stacked layers (%(default)s)")
+    group.add_argument("--hidden", type=units, default=128, help="units a layer (%(default)s)")
+    group.add_argument("--layers", type=layers, default=1, help="stacked layers (%(default)s)")
     group.add_argument("--bidirectional", action="store_true", help="read from both ends")
     group.add_argument(
         "--dropout", type=probability, default=0.0, help="between layers (%(default)s)", metavar="P"
@@ -125,7 +98,7 @@ def add_result_options(group) -> None:
     group.add_argument(
         "--plot",
         metavar="PATH",
-        type=Path,
+        type=picture,
         help="save a picture: learning curve, confusion matrix, wrong answers, gates",
     )
     group.add_argument(
@@ -135,7 +108,10 @@ def add_result_options(group) -> None:
         help="save a picture of how test image N was read: mnist_explain_N.png, beside --plot",
     )
     group.add_argument(
-        "--checkpoint", metavar="PATH", type=Path, help="save all that training needs, every epoch"
+        "--checkpoint",
+        metavar="PATH",
+        type=new_file,
+        help="save all that training needs, every epoch",
     )
     group.add_argument("--checkpoint-every", metavar="N", type=count, help="and every N steps")
     group.add_argument(
@@ -155,13 +131,7 @@ def parse(argv: list[str] | None, description: str | None) -> argparse.Namespace
         parser.error("--download needs --data ROOT, the folder to put the files in")
     if args.dropout and args.layers == 1:
         parser.error("--dropout acts between layers, so it needs --layers 2 or more")
-    if args.plot and args.plot.suffix.lower() not in PICTURES:
-        parser.error(f"--plot: expected a path that ends in {' or '.join(PICTURES)}")
     if args.checkpoint:
-        try:
-            check_writable(args.checkpoint)
-        except OSError as error:
-            parser.error(f"--checkpoint {args.checkpoint}: {error.strerror}")
         if args.torch:
             parser.error("--checkpoint: training in PyTorch is not saved")
     elif args.resume or args.checkpoint_every:

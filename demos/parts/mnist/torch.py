@@ -24,6 +24,7 @@ from npslstm.optim import Optimizer
 from npslstm.torch_parity import Difference, compare, full_precision, import_torch
 from npslstm.training import StepRecord, training_steps
 from parts.mnist.torch_training import Twin, TwinOptimizer, processes
+from parts.options import index
 
 PARITY_ROWS = 32  # enough for a report, and at 784 steps in float64 already some memory
 
@@ -42,18 +43,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--parity-steps",
-        type=_count,
+        type=index,
         default=100,
         metavar="N",
         help="train both side by side for N steps first (default: %(default)s)",
     )
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"expected at least 0, given {number}")
-    return number
 
 
 def start(device: str | None, seed: int) -> Any:
