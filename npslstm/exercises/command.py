@@ -11,9 +11,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from .check import LIMIT, LIMIT_TO_READ, Outcome, Row, check
+from .check import LIMIT, LIMITS, Outcome, Row, check
 from .judge import BLANK
-from .leads import LEADS
+from .leads import LEADS, Lead
 from .sheet import SHEETS, NoExercise, Sheet, blanks_left, read, sheet
 
 __all__ = ["add_exercise"]
@@ -50,7 +50,7 @@ def add_exercise(commands: Any) -> None:
         description=(
             "Run a file and judge each name in it by itself. The exit status is 0 if all is right, "
             "1 if not, and 2 if the file is no exercise. The file is ended after "
-            f"{LIMIT:g} seconds, exercise 8 after {LIMIT_TO_READ:g}."
+            f"{LIMIT:g} seconds, exercise 5 after {LIMITS[5]:g}, exercise 8 after {LIMITS[8]:g}."
         ),
     )
     judge.add_argument("file", type=Path, metavar="FILE")
@@ -142,8 +142,9 @@ def _report(path: Path, outcome: Outcome, hint: bool, answer: bool) -> list[str]
             if following in SHEETS
             else "That was the last one."
         )
-    elif asked.number in LEADS and not (hint or answer):
-        lines[-1] += "; --hint leads on, --answer gives the formulas"
+    elif not (hint or answer):
+        lines[-1] += "; --hint leads on" if asked.number in LEADS or outcome.hints else ""
+        lines[-1] += ", --answer gives the formulas" if asked.number in LEADS else ""
     return lines
 
 
@@ -155,11 +156,11 @@ def _row(outcome: Outcome, row: Row, hint: bool, answer: bool) -> list[str]:
     start = f"line {row.line:3}  {row.equation:9} {row.name:11} "
     lines = _wrapped(start + said, 12)
     lead = LEADS.get(outcome.sheet.number, {}).get(row.name)
-    if lead and not row.right:
-        if hint:
-            lines += _wrapped(f"{'':12}hint: {lead.hint}", 18)
-        if answer:
-            lines += _wrapped(f"{'':12}answer: {lead.answer}", 20)
+    lead = lead or Lead(outcome.hints.get(row.name, ""), "")
+    if hint and lead.hint and not row.right:
+        lines += _wrapped(f"{'':12}hint: {lead.hint}", 18)
+    if answer and lead.answer and not row.right:
+        lines += _wrapped(f"{'':12}answer: {lead.answer}", 20)
     return lines
 
 

@@ -1,6 +1,7 @@
 """Judge exercise 5: seven LSTMs, each held to the check for one's own LSTM.
 
-The check knows no solution. It says which gradients are wrong; the student finds out why.
+It says which gradients are wrong, and what can be seen of them; the student finds out why. Where
+the check knows the mistake by its name, the name is a hint.
 """
 
 from __future__ import annotations
@@ -78,33 +79,36 @@ def examine(
             continue
         line = module[name].__code__.co_firstlineno
         tell(enter=line, names=[name], rows=[name])
+        hint = ""
         try:
-            wrong = _wrong(module, handed_out[f"forward_{number}"], number)
+            wrong, hint = _wrong(module, handed_out[f"forward_{number}"], number)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             wrong, at = described(error, path)
             line = at or line
-        tell(name=name, line=line, causes=[wrong] if wrong else [], detail="", t=None, case=0)
+        tell(name=name, line=line, causes=[wrong] if wrong else [], hint=hint, case=0)
 
 
-def _wrong(module: dict[str, Any], forward_as_it_was: Callable, number: str) -> str:
-    """Return what is wrong with one of the seven, or nothing."""
+def _wrong(module: dict[str, Any], forward_as_it_was: Callable, number: str) -> tuple[str, str]:
+    """Return what is wrong with one of the seven, or nothing, and a hint if there is one."""
     forward, backward = (module.get(f"{what}_{number}") for what in ("forward", "backward"))
     if forward is None:
-        return f"there is no forward_{number} any more"
+        return f"there is no forward_{number} any more", ""
     x, params = example(number)
     *outputs, _ = forward(x.copy(), **{name: param.copy() for name, param in params.items()})
     *right, _ = forward_as_it_was(x, **params)
     if len(outputs) != len(right) or not all(map(np.allclose, outputs, right)):
-        return "forward has changed: its outputs were right. Only backward is to be mended"
+        return "forward has changed: its outputs were right. Only backward is to be mended", ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         report = check_gradients((forward, backward), x, params=params, verbose=False)
     if report.passed:
-        return ""
+        return "", ""
     failed = [f"{row.name} (off by {row.error:.0%})" for row in report.failed]
     passed = [row.name for row in report.rows if row.passed]
     said = [f"wrong are the gradients of {', '.join(failed)}"] if failed else []
     said += [f"right are those of {', '.join(passed)}"] if failed and passed else []
-    return "; ".join([*said, *report.faults, *report.notes]) or repr(report)  # never silent
+    named = [text for text in report.seen if any(name in text for name in report.suspects)]
+    said += [text for text in report.seen if text not in named]
+    return "; ".join([*said, *report.faults, *report.notes]) or repr(report), "; ".join(named)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from solutions import judged, wrong
 
+from npslstm.exercises.check import check
 from npslstm.exercises.sheet import sheet
+from npslstm.mistakes import MISTAKES
+
+pytestmark = pytest.mark.long  # seven checks, each of which looks for the layout and the mistake
 
 MENDED = {
     "backward_1": ("dnext_c = dnext_h * o", "dnext_c = dprev_c + dnext_h * o"),
@@ -15,6 +20,21 @@ MENDED = {
     "backward_6": ('deltas["i" if gate == "f" else gate]', "delta"),
     "backward_7": ("H[t - 1].T @ d", "(H[t - 1] if t else h_0).T @ d"),
 }
+MISTAKES_MADE = [
+    "drop_dc",
+    "first_step_skipped",
+    "sigmoid_for_dsigmoid",
+    "drop_dh",
+    "dW_hh_with_h_t",
+    "bias_from_other_gate",
+    "dW_hh_from_the_end",
+]
+
+
+def handed_out(folder):
+    path = folder / "exercise_5.py"
+    path.write_text(sheet(5).text, encoding="utf-8")
+    return path
 
 
 def mended(*names):
@@ -32,6 +52,15 @@ def test_all_seven_are_wrong_as_handed_out():
     for cause in causes.values():
         assert cause.startswith("wrong are the gradients of")
         assert "complex step does not apply" not in cause  # each is checked to machine precision
+    assert "dx is right at the last step and wrong before" in causes["backward_1"]
+
+
+def test_a_hint_names_the_mistake_and_the_cause_does_not(tmp_path):
+    outcome = check(handed_out(tmp_path))
+    for row, mistake in zip(outcome.rows, MISTAKES_MADE, strict=True):
+        assert mistake not in row.cause
+        assert mistake in outcome.hints[row.name]
+        assert mistake in MISTAKES
 
 
 def test_all_seven_pass_when_mended():

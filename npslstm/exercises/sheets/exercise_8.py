@@ -10,7 +10,7 @@ lets ``read_digits`` read 1,000 that it has not seen. The exercise is solved whe
 
     python -m npslstm exercise check exercise_8.py
 
-It takes some seconds, five minutes at most. You may change whatever you like. What does a larger
+It takes some seconds, and is ended after five minutes. You may change whatever you like. What does a larger
 RATE do, what fewer units? How well does it read if you leave dc_in out of (15)?
 """
 
