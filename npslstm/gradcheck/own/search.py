@@ -144,7 +144,10 @@ def _is_cell(name: str) -> bool:
 def _orders(
     candidate: Candidate, change: Change, arrays: Arrays, outputs: Sequence[Array]
 ) -> Iterator[tuple[int, ...]]:
-    """List the orders of the gates in which the first step is right, if outputs show it."""
+    """List the orders of the gates in which one number of the first step is right.
+
+    Or of the last, where outputs show no other. The rest is compared where that one fits.
+    """
     x = time_first(arrays["x"], candidate.axes)
     as_stored = change is SAME  # no block changes; so one product for all orders is enough
     orders = np.arange(4) if as_stored else ORDERS
@@ -154,31 +157,28 @@ def _orders(
         np.zeros(shape) if name is None else state_blocks(arrays[name], shape, candidate.axes)
         for name in candidate.states
     )
-    many = change.blocks(Blocks(*blocks, x=x, h_0=h_0, c_0=c_0))
+    one_row = Blocks(*blocks, x=x[:, :1], h_0=h_0[:1], c_0=c_0[:1])
+    many = change.blocks(one_row)
     known = list(readouts(arrays, candidate.free, shape[1]))
-    shapes = [
-        (len(x), x.shape[1], width) for width in (shape[1], *(r.width(arrays) for r in known))
-    ]
+    shapes = [(len(x), shape[0], width) for width in (shape[1], *(r.width(arrays) for r in known))]
     shown = list(_first_steps(outputs, len(x), [_short(shape) for shape in shapes]))
     h, c = _run_all(many, change, 1 if shown else len(x), as_stored)
     made = [h, c]
     for readout in known:
         read_out = readout.forward(arrays, h)
         made += [read_out["logits"], read_out["probabilities"]]
+    # The number at the corner is the same whether rows or units come first.
     shown = shown or list(outputs)
-    # The corner of an array is the same with rows or with units first. It is mostly another number,
-    # and then there is no need to look at the rest.
-    corners = np.array([output.flat[0] for output in shown])
+    theirs = np.array([output.flat[0] for output in shown])
     allowed = TOLERANCE * np.array([np.abs(output).max() for output in shown])
     ours = np.array([array[:, 0, 0] for array in made])
-    fits = np.abs(ours[..., None] - corners) <= allowed  # (made, 24, shown)
-    right = {k for m, k, s in np.argwhere(fits) if match(shown[s], {"": made[m][k]})}
-    for k in sorted(right):
-        yield tuple(int(slot) for slot in ORDERS[k])
+    fits = np.abs(ours[..., None] - theirs) <= allowed  # (made, 24, shown)
+    for order in ORDERS[fits.any(axis=(0, 2))]:
+        yield tuple(int(slot) for slot in order)
 
 
 def _run_all(blocks: Blocks, change: Change, steps: int, as_stored: bool) -> tuple[Array, Array]:
-    """Return h and c (24, N, H) after some steps, in every order of the gates at once.
+    """Return h and c (24, rows, H) after some steps, in every order of the gates at once.
 
     ``as_stored``: the blocks are there once, as they are stored, and not in all orders (24, 4, …).
     """
