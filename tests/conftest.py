@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections import Counter
 
 import compare
@@ -34,6 +36,9 @@ def pytest_addoption(parser):
     )
     parser.addoption(
         "--torchvision", action="store_true", help="likewise for torchvision and its tests"
+    )
+    parser.addoption(
+        "--frameworks", action="store_true", help="likewise for Keras, onnx and onnxruntime"
     )
     parser.addoption(
         "--browser", action="store_true", help="likewise for a browser and the tests of the pages"
@@ -73,6 +78,36 @@ def torch(request):
         pytest.skip(str(error))
     torch.set_num_threads(1)  # the problems are tiny: several would only wait for one another
     return torch
+
+
+def framework(name, request):
+    """Import a framework, or skip with the reason; under --frameworks that is a failure."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if request.config.getoption("--frameworks"):
+            raise
+        pytest.skip(f"{error.name} is not installed: python -m pip install keras onnx onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def keras(request):
+    """Keras on PyTorch."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    return framework("keras", request)
+
+
+@pytest.fixture(scope="session")
+def onnx(request):
+    """The package onnx with its reference implementation."""
+    framework("onnx.reference", request)
+    return framework("onnx", request)
+
+
+@pytest.fixture(scope="session")
+def onnxruntime(onnx, request):
+    """What runs ONNX files."""
+    return framework("onnxruntime", request)
 
 
 @pytest.fixture(scope="session")
