@@ -22,6 +22,7 @@ from parts.mnist.options import OPTIMIZERS, SCHEDULES, parse
 from parts.session import Session
 
 from npslstm import LSTMModel, summary
+from npslstm.convert import export_onnx
 from npslstm.datasets import VIEWS, DataError, as_sequences, load_embedded, load_mnist
 from npslstm.training import evaluate, steps_per_epoch, training_steps
 from npslstm.training.display import Display
@@ -103,8 +104,13 @@ def run(args, session: Session) -> None:
     wrong = round((1 - result.accuracy) * len(data.test_labels))
     print(f"Test accuracy: {result.accuracy:.2%} ({wrong} of {len(data.test_labels):,} wrong)")
     print(f"Time: {seconds:.1f} s of training, {len(history)} steps")
+    if args.torch:
+        model = trained.to_numpy()
+    if args.export:
+        export_onnx(model, args.export)
+        print(f"wrote {args.export} ({args.export.stat().st_size / 1000:.0f} kB)")
     if drawing:
-        draw(args, trained.to_numpy() if args.torch else model, data, history, result, as_batch)
+        draw(args, model, data, history, result, as_batch)
 
 
 def load(args):

@@ -228,6 +228,20 @@ def test_an_explanation_alone_goes_into_the_folder_one_is_in(
     assert [file.name for file in tmp_path.iterdir()] == ["mnist_explain_0.png"]
 
 
+@pytest.mark.frameworks
+def test_the_exported_model_reads_the_same_digits(demo, onnxruntime, tmp_path, train):
+    path = tmp_path / "digits.onnx"
+    printed, checkpoint = train(f"--export {path}")
+    assert f"wrote {path} (" in printed
+    model = LSTMModel(28, 5, 10, batch_first=True)
+    model.load_params(checkpoint.params)
+    x = datasets.as_sequences(demo.load_embedded().test_images)
+    zeros = np.zeros((1, len(x), 5), np.float32)
+    given = {"x": x, "lengths": np.full(len(x), 28, np.int32), "h_0": zeros, "c_0": zeros}
+    [logits] = onnxruntime.InferenceSession(path).run(["logits"], given)
+    np.testing.assert_allclose(logits, model(x)[0], rtol=0, atol=2e-6)
+
+
 def test_data_of_ones_own(demo, tmp_path, monkeypatch, capsys):
     """Neither --download nor the network is needed where the files are."""
     _, files = write_mnist(tmp_path, gz=True)

@@ -47,6 +47,10 @@ SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")
             f"argument --checkpoint: '{'n' * 30}'… of 300 characters: File",
         ),
         ("--checkpoint a --torch", "--checkpoint: training in PyTorch is not saved"),
+        ("--export a.npz", "argument --export: expected a path that ends in .onnx, given 'a.npz'"),
+        ("--export no/a.onnx", "argument --export: 'no/a.onnx': there is no folder no"),
+        ("--export a.onnx --dtype float64", "--export needs --dtype float32, given float64"),
+        ("--export a.onnx", "--export: onnx is not installed: python -m pip install onnx"),
         ("--plot a.bmp", "argument --plot: expected a path that ends in .png or .svg or .pdf"),
         ("--plot /dev/null/a.png", "argument --plot: '/dev/null/a.png': Not a directory"),
         ("--hidden 1000000000000", "argument --hidden: expected at most 10,000, given"),
@@ -57,6 +61,7 @@ def test_wrong_options_are_told_before_anything_is_done(
     demo, tmp_path, monkeypatch, capsys, options, said
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnx", None)  # not installed
     with pytest.raises(SystemExit) as ended:
         demo.main(options.split())
     printed, errors = capsys.readouterr()

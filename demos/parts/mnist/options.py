@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from npslstm.convert import import_onnx
 from npslstm.datasets import VIEWS
 from npslstm.optim import SGD, Adam, AdamW
 from npslstm.training.learning_rate import constant, cosine, one_cycle
@@ -19,6 +21,13 @@ SCHEDULES = {"constant": lambda lr, steps: constant(lr), "cosine": cosine, "one-
 
 moderate = number(float, "a number from -10⁴ to 10⁴", lambda z: abs(z) <= 1e4)
 probability = number(float, "a probability in [0, 1)", lambda p: 0 <= p < 1)
+
+
+def onnx_file(text: str) -> Path:
+    """Read the path of an ONNX file to write."""
+    if not text.lower().endswith(".onnx"):
+        raise argparse.ArgumentTypeError(f"expected a path that ends in .onnx, given {text!r}")
+    return new_file(text)
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -108,6 +117,12 @@ def add_result_options(group) -> None:
         help="save a picture of how test image N was read: mnist_explain_N.png, beside --plot",
     )
     group.add_argument(
+        "--export",
+        metavar="FILE.onnx",
+        type=onnx_file,
+        help="save the trained model as a file that ONNX runtimes run; needs the package onnx",
+    )
+    group.add_argument(
         "--checkpoint",
         metavar="PATH",
         type=new_file,
@@ -131,6 +146,13 @@ def parse(argv: list[str] | None, description: str | None) -> argparse.Namespace
         parser.error("--download needs --data ROOT, the folder to put the files in")
     if args.dropout and args.layers == 1:
         parser.error("--dropout acts between layers, so it needs --layers 2 or more")
+    if args.export:
+        if args.dtype != "float32":
+            parser.error(f"--export needs --dtype float32, given {args.dtype}")
+        try:
+            import_onnx()
+        except ModuleNotFoundError as error:
+            parser.error(f"--export: {error}")
     if args.checkpoint:
         if args.torch:
             parser.error("--checkpoint: training in PyTorch is not saved")
