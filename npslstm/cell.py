@@ -6,6 +6,10 @@ Shapes: x ``(N, D)``, h and c ``(N, H)``, pre-activations a ``(N, 4H)``; N may b
          (2)-(18): gates.py
     (19) dh_prev = da W_hh,  dx = da W_ih,  dW_hh = daᵀ h_prev,  dW_ih = daᵀ x,  db = Σ_rows da
 
+With a projection (8) gives m, and h = W_hr m: then dm stands for dh in (15) and (16)::
+
+    (19) dm = dh W_hr,  dW_hr = dhᵀ m
+
 :func:`step_forward` and :func:`step_backward` take a step of any kind of cell and give all that its
 equations name; :class:`LSTMCell` is a step with parameters of its own.
 """
@@ -85,7 +89,7 @@ def step_backward(
     rows = np.atleast_2d(da)
     dweight_ih, dweight_hh = rows.T @ np.atleast_2d(x), rows.T @ np.atleast_2d(h_prev)  # (19)
     grads = kind.named_gradients(dweight_ih, rows.sum(axis=0), dweight_hh)  # (19)
-    if kind.extra:
+    if kind.extra and c_prev is not None:
         for name, term in zip(
             kind.extra, kind.extra_gradients(das, c_prev, step["c"]), strict=True
         ):

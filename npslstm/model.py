@@ -24,13 +24,13 @@ from .arguments import (
     check_size,
     generator,
 )
-from .cell import LSTMState
 from .files import Blank, NpzFile, open_npz, write_npz
-from .layers import SequenceCache
+from .layers import Recurrent, SequenceCache
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
 from .lstm import LSTM
 from .parameters import Layer, Parameters
+from .rnn import GRU, RNN
 
 __all__ = ["LSTMModel", "ModelCache"]
 
@@ -54,10 +54,12 @@ class LSTMModel(Layer):
     readout : {"last", "all"}
         What the head reads: the top layer's h_n, both directions side by side, which is each row's
         state at its own end; or its output at every step.
+    cell : {"lstm", "gru", "rnn"}
+        What the layers are made of; ``variant`` and ``forget_bias`` are the LSTM's alone.
 
     Attributes
     ----------
-    lstm : LSTM
+    lstm : LSTM, GRU or RNN
     head : Linear
     params : dict of ndarray
         ``lstm.weight_ih_l0``, … ``head.weight (K, directions·H)``, ``head.bias (K,)``: the very
@@ -89,6 +91,7 @@ class LSTMModel(Layer):
         bidirectional: bool = False,
         *,
         readout: Literal["last", "all"] = "last",
+        cell: Literal["lstm", "gru", "rnn"] = "lstm",
         variant: str = "standard",
         forget_bias: float = 0.0,
         dtype: DTypeLike = np.float32,
@@ -99,21 +102,17 @@ class LSTMModel(Layer):
         self.readout = readout
         check_size("output_size", output_size)
         rng = generator(rng)
-        self.lstm = LSTM(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            variant=variant,
-            forget_bias=forget_bias,
-            dtype=dtype,
-            rng=rng,
+        self.cell, self.lstm = (
+            cell,
+            _layers(
+                cell,
+                (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
+                variant,
+                forget_bias,
+                {"dtype": dtype, "rng": rng},
+            ),
         )
-        features = self.lstm.directions * self.lstm.hidden_size
-        self.head = Linear(features, output_size, bias, dtype=dtype, rng=rng)
+        self.head = Linear(self.lstm.features, output_size, bias, dtype=dtype, rng=rng)
 
     @property
     def params(self) -> Parameters:
@@ -140,13 +139,12 @@ class LSTMModel(Layer):
             "dropout": lstm.dropout,
             "bidirectional": lstm.bidirectional,
             "readout": self.readout,
-            "variant": lstm.variant,
+            "cell": self.cell,
+            "variant": lstm.kind.name if self.cell == "lstm" else "standard",
             "dtype": str(lstm.dtype),
         }
 
-    def __call__(
-        self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
-    ) -> tuple[Array, LSTMState]:
+    def __call__(self, x: Array, state: Any = None, *, lengths: Any = None) -> tuple[Array, Any]:
         """Return logits and the last state, for inference: nothing is kept for backward.
 
         x lies in the model's own layout: time first, or examples first with ``batch_first``.
@@ -154,9 +152,7 @@ class LSTMModel(Layer):
         out, state_n = self.lstm(x, state, lengths=lengths)
         return self.head(self._read(out, state_n)), state_n
 
-    def predict(
-        self, x: Array, state: tuple[Array, Array] | None = None, *, lengths: Any = None
-    ) -> Array:
+    def predict(self, x: Array, state: Any = None, *, lengths: Any = None) -> Array:
         """Return the class of the largest logit: (N,), or (T, N) in the layout of x.
 
         x lies in the model's own layout: time first, or examples first with ``batch_first``.
@@ -167,12 +163,12 @@ class LSTMModel(Layer):
     def forward(
         self,
         x: Array,
-        state: tuple[Array, Array] | None = None,
+        state: Any = None,
         *,
         lengths: Any = None,
         rng: np.random.Generator | None = None,
         **options: Any,
-    ) -> tuple[Array, LSTMState, ModelCache]:
+    ) -> tuple[Array, Any, ModelCache]:
         """Return logits, the last state and a cache; arguments as in :meth:`LSTM.forward`."""
         out, state_n, lstm_cache = self.lstm.forward(x, state, lengths=lengths, rng=rng, **options)
         logits, head_cache = self.head.forward(self._read(out, state_n))
@@ -182,8 +178,8 @@ class LSTMModel(Layer):
         self,
         cache: ModelCache,
         dlogits: Array | None,
-        dstate: tuple[Array | None, Array | None] | None = None,
-    ) -> tuple[Array, LSTMState, dict[str, Array]]:
+        dstate: Any = None,
+    ) -> tuple[Array, Any, dict[str, Array]]:
         """Return dx, the gradient of the initial state, and that of every parameter.
 
         Parameters
@@ -213,7 +209,7 @@ class LSTMModel(Layer):
         self,
         x: Array,
         y: Any,
-        state: tuple[Array, Array] | None = None,
+        state: Any = None,
         *,
         loss: Callable[..., tuple[Any, Array]] = cross_entropy,
         lengths: Any = None,
@@ -316,6 +312,27 @@ class LSTMModel(Layer):
         dh_n = dh_n.astype(np.result_type(dh_n, dread))
         dh_n[-directions:] += np.stack(np.split(dread, directions, axis=-1))
         return None, dh_n if h_alone else (dh_n, *dc_n)
+
+
+def _layers(
+    cell: str, shape: tuple[Any, ...], variant: str, forget_bias: float, options: dict[str, Any]
+) -> Recurrent:
+    """Make the recurrent layers of a model."""
+    if cell == "lstm":
+        return LSTM(*shape, variant=variant, forget_bias=forget_bias, **options)
+    if cell not in ("gru", "rnn"):
+        raise ValueError(f'cell: expected "lstm", "gru" or "rnn", given {cell!r}')
+    if variant != "standard":
+        raise ValueError(
+            f'variant: expected "standard" with cell={cell!r}, since variants are of the LSTM, '
+            f"given {variant!r}"
+        )
+    if forget_bias:
+        raise ValueError(
+            f"forget_bias: expected 0 with cell={cell!r}, which has no forget gate, "
+            f"given {forget_bias}"
+        )
+    return {"gru": GRU, "rnn": RNN}[cell](*shape, **options)
 
 
 def _joined(lstm: dict[str, Array], head: dict[str, Array]) -> dict[str, Array]:

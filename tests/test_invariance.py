@@ -11,7 +11,7 @@ import pytest
 from compare import assert_close, assert_same_bits, assert_same_solution, norms
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import STATE, STATE_N, take
+from problems import take
 from strategies import each_problem, every_kind, lstm_cases
 
 SOME = st.integers(1, 4)
@@ -24,9 +24,9 @@ def test_chunks_with_the_state_carried_equal_the_whole(case, data):
     first, second = problem.steps(0, cut), problem.steps(cut, case.T)
 
     early, cache = first.forward()
-    second = second.change(dict(zip(STATE, (early[n] for n in STATE_N), strict=True)))
+    second = second.change({a: early[b] for a, b in problem.states})
     late, late_gradients = second.solve()
-    handed_back = dict(zip(STATE_N, (late_gradients[n] for n in STATE), strict=True))
+    handed_back = {b: late_gradients[a] for a, b in problem.states}
     gradients = first.change(upstream=handed_back).backward(cache)
 
     t = problem.time["x"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from compare import assert_same_bits, assert_same_solution
 from hypothesis import given
-from problems import STATE, STATE_N, take
+from problems import take
 from strategies import lstm_cases
 
 
@@ -46,7 +46,7 @@ def test_a_row_of_length_zero_hands_its_state_through(case):
     problem = case.problem()
     zeros = np.zeros_like(problem.lengths)
     outputs, gradients = problem.change(lengths=zeros).solve()
-    for first, last in zip(STATE, STATE_N, strict=True):
+    for first, last in problem.states:
         np.testing.assert_array_equal(outputs[last], problem.inputs[first], strict=True)
         np.testing.assert_array_equal(gradients[first], problem.upstream[last], strict=True)
     assert not any(gradients[n].any() for n in ("x", *problem.params))

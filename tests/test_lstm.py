@@ -41,7 +41,7 @@ def test_forget_bias_is_added_in_every_layer_and_direction():
 def test_no_steps_return_copies_of_the_initial_state(case):
     problem = case.problem()
     outputs, gradients = problem.solve()
-    for first, last in (("h_0", "h_n"), ("c_0", "c_n")):
+    for first, last in problem.states:
         np.testing.assert_array_equal(outputs[last], problem.inputs[first], strict=True)
         assert not np.shares_memory(outputs[last], problem.inputs[first])
         np.testing.assert_array_equal(gradients[first], problem.upstream[last], strict=True)

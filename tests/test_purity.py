@@ -48,7 +48,7 @@ def test_what_callers_do_to_their_arrays_afterwards_does_not_matter(expected):
     """All that a call takes, but for the parameters, and all that it returns is the caller's."""
     problem = copy.deepcopy(expected)
     outputs, cache = problem.forward()
-    arguments = {n: problem.inputs[n] for n in ("x", "h_0", "c_0")}
+    arguments = {n: problem.inputs[n] for n in ("x", *(a for a, _ in problem.states))}
     for array in arrays_in([arguments, outputs, problem.options]):
         array[...] = 7
     gradients = problem.backward(cache)

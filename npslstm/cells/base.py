@@ -19,7 +19,7 @@ import numpy as np
 
 from ..arguments import Array
 
-__all__ = ["Kind", "Run", "through_c", "through_h"]
+__all__ = ["Kind", "Run", "Step", "through_c", "through_h"]
 
 Step = Sequence[Array]  # what ``Kind.forward`` returns, in the order of ``Kind.names``
 
@@ -45,8 +45,6 @@ class Kind:
         h_prev beside the product.
     extra : tuple of str
         Parameters (H,) beside weights and biases; they come last in ``forward``'s arguments.
-    equations : mapping of str to str
-        The number of the equation of each name, local derivative and gradient.
     """
 
     name = ""
@@ -54,12 +52,11 @@ class Kind:
     names: tuple[str, ...] = ("i", "f", "g", "o", "c", "tanh_c", "h")
     local: tuple[str, ...] = ("dc_dc_prev", "dc_dai", "dc_daf", "dc_dag", "dh_dao", "dh_dc")
     extra: tuple[str, ...] = ()
-    equations: Mapping[str, str] = {}
+    inputs: tuple[str, ...] = gates
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The pre-activations: one for each gate."""
-        return self.gates
+    def __init_subclass__(cls) -> None:
+        if "gates" in vars(cls) and "inputs" not in vars(cls):
+            cls.inputs = cls.gates
 
     # The calculus.
 
@@ -71,9 +68,7 @@ class Kind:
         """Return the local derivatives of a step that began with ``before``."""
         raise NotImplementedError
 
-    def extra_gradients(
-        self, da: Sequence[Array], c_prev: Array | None, c: Array
-    ) -> Sequence[Array]:
+    def extra_gradients(self, da: Sequence[Array], c_prev: Array, c: Array) -> Sequence[Array]:
         """Return the terms of each extra parameter's gradient, to be summed over rows and steps."""
         return ()
 

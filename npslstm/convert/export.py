@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import Array
 from ..files import replacing
 from ..files.atomic import PathLike
+from ..lstm import LSTM
 from ..model import LSTMModel
 from .onnx_arrays import to_onnx
 
@@ -81,6 +82,11 @@ def export_onnx(model: LSTMModel, path: PathLike) -> None:
     """
     if not isinstance(model, LSTMModel):
         raise TypeError(f"model: expected an LSTMModel, given {type(model).__name__}")
+    if not isinstance(model.lstm, LSTM):
+        raise TypeError(
+            f'model: expected one with cell="lstm", since only that is exported, given '
+            f"cell={model.cell!r}"
+        )
     if model.lstm.dtype != np.float32:
         raise TypeError(
             f"model: expected float32, because onnxruntime runs no other LSTM, given "

@@ -58,7 +58,7 @@ def lines_of(kind: Kind, params: Params) -> list[Line]:
         lines.append(line("dc_in", "c_next", "loss", Equation("dc_in", "arrives", arrives[1], "")))
     of_h, of_c = kind.local[kind.by_dc :], kind.local[: kind.by_dc]
     slopes = [*reversed(of_h), *of_c[1:], *of_c[:1]]  # (9), (10), …, and (14) last
-    lines += [line(f"∂{name[1]}/∂{_moved(name)}", _moved(name), name[1]) for name in slopes]
+    lines += [line(_slope(name), _moved(name), name[1]) for name in slopes]
     if kind.has_c:
         lines.append(line("dc", "c", "loss"))
     inputs = [_moved(name) for name in (*of_h, *of_c) if name[4] == "a"]
@@ -95,7 +95,7 @@ def check_step(
             v = _write_out(kind, given, {line.moved: moved})
             if line.target == "loss":
                 return around.loss(v["h"], v.get("c_next"))
-            return v[line.target].sum()
+            return v["m" if line.target == "h" else line.target].sum()
 
         return target
 
@@ -159,8 +159,9 @@ def _write_out(kind: Kind, given: Params, moved: Params | None = None) -> dict[s
     step = kind.forward(*named.values(), before, *(v[name] for name in kind.extra))  # (2)-(8)
     v |= zip(kind.names, step, strict=True)
     v["h_before"] = before
+    v["m"] = v["h"]  # before a projection
     if "weight_hr" in v:
-        v["h"] = v["h"] @ v["weight_hr"].T
+        v["h"] = v["m"] @ v["weight_hr"].T
     v["h"] = moved.get("h", v["h"])
     if kind.has_c:
         v["c_next"] = moved.get("c_next", v["c"])  # c as the next step reads it
@@ -178,7 +179,7 @@ def _analytic(
     gradients, grads = step_backward(
         kind, params, inputs, step, slopes, dh, dc_in[0] if dc_in else None
     )
-    named = {f"∂{n[1]}/∂{_moved(n)}": slope for n, slope in zip(kind.local, local, strict=True)}
+    named = dict(zip(map(_slope, kind.local), local, strict=True))
     return named | gradients | {_short(name): grad for name, grad in grads.items()}
 
 
@@ -188,6 +189,11 @@ def _moved(local: str) -> str:
     if name.startswith("a"):
         return f"a_{name[1:]}"
     return "h_before" if name == "h_prev" else name
+
+
+def _slope(local: str) -> str:
+    """Name a local derivative as the equations do: "dc_daf" is ∂c/∂a_f."""
+    return f"∂{local[1]}/∂{_moved(local)}".replace("h_before", "h_prev")
 
 
 def _short(name: str) -> str:

@@ -12,14 +12,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..lstm import LSTM
+from ..layers import Recurrent
 
 __all__ = ["lstm_options", "torch_lstm", "twin_class"]
 
 Pair = tuple[Any, Any]  # of tensors (h, c)
 
 
-def torch_lstm(torch: Any, lstm: LSTM) -> Any:
+def torch_lstm(torch: Any, lstm: Recurrent) -> Any:
     """Make a torch.nn.LSTM with the options of ours."""
     return torch.nn.LSTM(
         lstm.input_size,

@@ -12,10 +12,18 @@ import numpy as np
 from problems import Problem, bind
 
 from npslstm import LSTM, LSTMCell, LSTMModel
+from npslstm.cells import VARIANTS
+from npslstm.rnn import GRU, RNN
+
+PROJECTED = "projected"  # the standard LSTM with proj_size
+NO_CELL_STATE = "gru", "rnn"
+MODELS = *VARIANTS, *NO_CELL_STATE
+KINDS = *MODELS, PROJECTED
 
 
 @dataclass(frozen=True)
 class CellCase:
+    kind: str = "standard"
     N: int | None = 1
     D: int = 1
     H: int = 1
@@ -26,10 +34,15 @@ class CellCase:
 
     def problem(self):
         rng = np.random.default_rng(self.seed)
-        net = LSTMCell(self.D, self.H, self.bias, dtype=self.dtype, rng=rng)
+        net = LSTMCell(self.D, self.H, self.bias, variant=self.kind, dtype=self.dtype, rng=rng)
         rows = self.batch
         axes = dict.fromkeys(("x", "h_0", "c_0", "h_n", "c_n"), 0) if rows else {}
         return self._problem(rng, net, (*rows, self.D), (*rows, self.H), batch=axes)
+
+    @property
+    def output_size(self):
+        """The size of h; a projection makes it smaller, where there is room."""
+        return max(1, self.H - 1) if self.kind == PROJECTED else self.H
 
     @property
     def batch(self):
@@ -37,9 +50,14 @@ class CellCase:
 
     def _problem(self, rng, net, x_shape, state_shape, out_shape=None, **rest):
         params = {n: p * p.dtype.type(self.scale) for n, p in net.params.items()}
-        shapes = {"x": x_shape, "h_0": state_shape, "c_0": state_shape}
+        h_shape = (*state_shape[:-1], self.output_size)
+        shapes = {"x": x_shape, "h_0": h_shape, "c_0": state_shape}
+        if self.kind in NO_CELL_STATE:
+            del shapes["c_0"]
         inputs = {n: random_array(rng, s, self.dtype) for n, s in shapes.items()} | params
-        shapes = {"h_n": state_shape, "c_n": state_shape}
+        shapes = {"h_n": h_shape, "c_n": state_shape}
+        if self.kind in NO_CELL_STATE:
+            del shapes["c_n"]
         shapes |= {} if out_shape is None else {"out": out_shape}
         upstream = {n: random_array(rng, s, self.dtype) for n, s in shapes.items()}
         return Problem(bind(net, params), inputs, upstream, **rest)
@@ -65,8 +83,14 @@ class LSTMCase(CellCase):
 
     def problem(self):
         rng = np.random.default_rng(self.seed)
-        net = LSTM(self.D, self.H, **self._keywords(rng))
-        shape, axes = self._sequence(self.directions * self.H)
+        make = {"gru": GRU, "rnn": RNN}.get(self.kind, LSTM)
+        options = {}
+        if make is LSTM:
+            projected = self.output_size if self.output_size < self.H else 0
+            variant = "standard" if self.kind == PROJECTED else self.kind
+            options = {"proj_size": projected, "variant": variant}
+        net = make(self.D, self.H, **self._keywords(rng), **options)
+        shape, axes = self._sequence(self.directions * self.output_size)
         return self._lstm_problem(rng, net, shape, axes)
 
     @property
@@ -97,7 +121,7 @@ class LSTMCase(CellCase):
         if self.lengths:
             options["lengths"] = rng.integers(0, self.T + 1, 1 if self.N is None else self.N)
         if self.dropout:
-            shape = (self.layers - 1, *self._sequence(self.directions * self.H)[0])
+            shape = (self.layers - 1, *self._sequence(self.directions * self.output_size)[0])
             options["dropout_masks"] = tuple(2 * rng.integers(0, 2, shape).astype(self.dtype))
         states = dict.fromkeys(("h_0", "c_0", "h_n", "c_n"), 1) if self.batch else {}
         batch, time = (
@@ -129,7 +153,10 @@ class ModelCase(LSTMCase):
 
     def problem(self):
         rng = np.random.default_rng(self.seed)
-        net = LSTMModel(self.D, self.H, self.K, readout=self.readout, **self._keywords(rng))
+        cell = self.kind if self.kind in NO_CELL_STATE else "lstm"
+        variant = self.kind if cell == "lstm" else "standard"
+        options = {"readout": self.readout, "cell": cell, "variant": variant}
+        net = LSTMModel(self.D, self.H, self.K, **options, **self._keywords(rng))
         shape, axes = self._sequence(self.K)
         if self.readout == "last":
             shape, axes = (*self.batch, self.K), {"N": 0} if self.batch else {}

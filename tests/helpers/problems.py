@@ -38,6 +38,11 @@ class Problem:
         return {n: a for n, a in self.inputs.items() if n not in ("x", *STATE)}
 
     @property
+    def states(self):
+        """The names of each initial state and of the last one: h's and, where there is one, c's."""
+        return [(a, b) for a, b in zip(STATE, STATE_N, strict=True) if a in self.inputs]
+
+    @property
     def lengths(self):
         """The length of every row."""
         x = self.inputs["x"]
@@ -56,21 +61,21 @@ class Problem:
 
     def forward(self):
         """Return the outputs, and the cache for :meth:`backward`."""
-        net, state = bind(self.net, self.params), tuple(self.inputs[n] for n in STATE)
+        net, state = bind(self.net, self.params), pair(self.inputs, STATE)
         with mock.patch.multiple(schedule, **self.blocks):
             *outputs, cache = net.forward(self.inputs["x"], state, **self.options)
         return self._named(outputs), cache
 
     def backward(self, cache):
         """Return the gradient of every input, under its name."""
-        net, dstate = bind(self.net, self.params), tuple(self.upstream[n] for n in STATE_N)
+        net, dstate = bind(self.net, self.params), pair(self.upstream, STATE_N)
         dout = [self.upstream["out"]] if "out" in self.upstream else []
         dx, dstate_0, grads = net.backward(cache, *dout, dstate)
-        return {"x": dx} | dict(zip(STATE, dstate_0, strict=True)) | grads
+        return {"x": dx} | named(dstate_0, STATE) | grads
 
     def infer(self):
         """Return the outputs of a call that keeps nothing for backward."""
-        net, state = bind(self.net, self.params), tuple(self.inputs[n] for n in STATE)
+        net, state = bind(self.net, self.params), pair(self.inputs, STATE)
         lengths = {n: self.options[n] for n in ("lengths",) if n in self.options}
         with mock.patch.multiple(schedule, **self.blocks):
             result = net(self.inputs["x"], state, **lengths)
@@ -101,7 +106,7 @@ class Problem:
 
     def _named(self, outputs):
         *out, state_n = outputs
-        return dict(zip(STATE_N, state_n, strict=True)) | ({"out": out[0]} if out else {})
+        return named(state_n, STATE_N) | ({"out": out[0]} if out else {})
 
     def _take(self, index, axes):
         options = {}
@@ -110,6 +115,17 @@ class Problem:
             options["dropout_masks"] = tuple(take({"x": m}, index, axes)["x"] for m in masks)
         inputs, upstream = take(self.inputs, index, axes), take(self.upstream, index, axes)
         return self.change(inputs, upstream, **options)
+
+
+def pair(arrays, names):
+    """The state (h, c), or h alone where there is no c."""
+    found = tuple(arrays[n] for n in names if n in arrays)
+    return found if len(found) == 2 else found[0]
+
+
+def named(state, names):
+    """The arrays of a state by name."""
+    return dict(zip(names, [state] if isinstance(state, np.ndarray) else state, strict=False))
 
 
 def take(arrays, index, axes):

@@ -30,19 +30,21 @@ def one_row(problem, row, params, m):
     def pick(name, array):
         return (array if row is None else np.take(array, row, problem.batch[name])).tolist()
 
-    x, h_0, c_0 = (pick(n, problem.inputs[n]) for n in ("x", *STATE))
+    given = problem.inputs
+    x, h_0, c_0 = (pick(n, given[n]) if n in given else None for n in ("x", *STATE))
+    kind = getattr(problem.net, "lstm", problem.net).kind.name
     if isinstance(problem.net, LSTMCell):
-        return dict(zip(("h_n", "c_n"), textbook.cell(x, h_0, c_0, params, m), strict=True))
+        return dict(zip(("h_n", "c_n"), textbook.cell(x, h_0, c_0, params, m, kind), strict=True))
 
     masks = [pick("x", mask) for mask in problem.options.get("dropout_masks", ())]
     params = {n.removeprefix("lstm."): p for n, p in params.items()}
     head = [params.pop(n, None) for n in ("head.weight", "head.bias")]
     length = int(problem.lengths[row or 0])
-    out, h_n, c_n = textbook.lstm(x, h_0, c_0, params, length, masks, m)
+    out, h_n, c_n = textbook.lstm(x, h_0, c_0, params, length, masks, m, kind)
     if isinstance(problem.net, LSTMModel):
         top = [p for h in h_n[-problem.net.lstm.directions :] for p in h]
         if problem.net.readout == "last":
             out = textbook.linear(top, *head)
         else:
             out = [textbook.linear(h, *head) for h in out]
-    return {"out": out, "h_n": h_n, "c_n": c_n}
+    return {"out": out, "h_n": h_n} | ({} if c_0 is None else {"c_n": c_n})

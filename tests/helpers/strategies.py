@@ -7,9 +7,11 @@ T = N = D = H = 1 and is printed as one line that makes the problem again.
 from __future__ import annotations
 
 import pytest
-from cases import CellCase, LSTMCase, ModelCase
+from cases import KINDS, MODELS, CellCase, LSTMCase, ModelCase
 from hypothesis import given
 from hypothesis import strategies as st
+
+from npslstm.cells import VARIANTS
 
 CELL = {
     "N": st.integers(0, 4) | st.none(),
@@ -17,8 +19,10 @@ CELL = {
     "H": st.integers(1, 4),
     "bias": st.booleans(),
     "seed": st.integers(0, 2**32 - 1),
+    "kind": st.sampled_from(list(VARIANTS)),
 }
 LSTM = CELL | {
+    "kind": st.sampled_from(KINDS),
     "T": st.integers(0, 6),
     "layers": st.integers(1, 3),
     "bidirectional": st.booleans(),
@@ -31,7 +35,11 @@ LSTM = CELL | {
     "slice_bytes": st.sampled_from([64 * 1024, 8, 32, 72]),
     "slice_width": st.sampled_from([1, 16, 256]),
 }
-MODEL = LSTM | {"K": st.integers(1, 4), "readout": st.sampled_from(["last", "all"])}
+MODEL = LSTM | {
+    "kind": st.sampled_from(MODELS),
+    "K": st.integers(1, 4),
+    "readout": st.sampled_from(["last", "all"]),
+}
 
 
 def cell_cases(**changed):

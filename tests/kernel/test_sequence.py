@@ -14,28 +14,31 @@ from compare import EPS, assert_same_bits, assert_same_solution, norm
 from hypothesis import given
 from hypothesis import strategies as st
 from loops import cell_in_a_loop
+from problems import STATE, STATE_N
 from strategies import lstm_cases
 
-from npslstm.cells.standard import STANDARD
 from npslstm.kernel import memory, products, schedule, sequence
 from npslstm.kernel.weights import Gradients, State, Weights
 
 
 def kernel(problem):
     """(outputs, gradients) of a one-layer, time-major problem from one block of the kernel."""
-    x, state = problem.inputs["x"], State(*(problem.inputs[n][0].T for n in ("h_0", "c_0")))
+    x, h, c = (problem.inputs.get(n) for n in ("x", *STATE))
     params = {name.removesuffix("_l0"): param for name, param in problem.params.items()}
-    weights = Weights(STANDARD, params)
+    weights = Weights(problem.net.kind, params)
     out, dx = np.empty_like(problem.upstream["out"]), np.empty_like(x)
     room = memory.Room(sequence.kept(weights, *x.shape[:2]), x.dtype)
+    state = State(h[0].T, None if c is None else c[0].T)
     end, saved = sequence.block_forward(weights, x, state, out, room)
-    dstate = State(*(problem.upstream[n][0].T for n in ("h_n", "c_n")))
-    sums = Gradients.zeros(weights, x.dtype)
+    dh, dc = (problem.upstream.get(n) for n in STATE_N)
+    dstate, sums = State(dh[0].T, None if c is None else dc[0].T), Gradients.zeros(weights, x.dtype)
     start = sequence.block_backward(weights, saved, problem.upstream["out"], dstate, dx, sums)
-    gradients = {"x": dx, "h_0": start.h.T[None], "c_0": start.c.T[None]}
+    outputs = {"out": out} | {
+        n: s.T[None] for n, s in zip(STATE_N, end, strict=True) if s is not None
+    }
+    gradients = {n: s.T[None] for n, s in zip(STATE, start, strict=True) if s is not None}
     named = sums.named(weights)
-    gradients |= {f"{name}_l0": named[name] for name in params}
-    return {"out": out, "h_n": end.h.T[None], "c_n": end.c.T[None]}, gradients
+    return outputs, {"x": dx} | gradients | {f"{name}_l0": named[name] for name in params}
 
 
 DENSE = {"layers": 1, "bidirectional": False, "batch_first": False, "lengths": False}

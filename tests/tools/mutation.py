@@ -46,7 +46,6 @@ TARGETS = {
     "linear": ["Linear.backward"],
     "losses": ["cross_entropy", "mean_squared_error"],
     "model": ["LSTMModel.backward", "LSTMModel.read_backward"],
-    "rnn": ["RNN.backward"],
 }
 SECONDS = 60  # that a mutant may take before it counts as killed
 

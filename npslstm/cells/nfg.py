@@ -1,0 +1,51 @@
+"""NFG, the LSTM without a forget gate: f = 1. The rows of the weights are i, g, o.
+
+It is the first LSTM (Hochreiter & Schmidhuber 1997), before Gers et al. (2000) added the forget
+gate. Greff et al. (2017) have it with peepholes; here it is without, like the standard LSTM::
+
+    (N6)  c           = c_prev + i ⊙ g
+    (N14) ∂c/∂c_prev  = 1                                from (N6)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arguments import Array
+from ..gates import sigmoid
+from .base import Kind, Step
+
+__all__ = ["NFG", "NoForgetGate"]
+
+
+class NoForgetGate(Kind):
+    """An LSTM that forgets nothing."""
+
+    name = "nfg"
+    gates = "i", "g", "o"
+    names = "i", "g", "o", "c", "tanh_c", "h"
+    local = "dc_dc_prev", "dc_dai", "dc_dag", "dh_dao", "dh_dc"
+
+    def forward(self, *arguments: Array) -> Step:
+        """(2)-(8)."""
+        a_i, a_g, a_o, c_prev = arguments
+        i = sigmoid(a_i)  # (2)
+        g = np.tanh(a_g)  # (4)
+        o = sigmoid(a_o)  # (5)
+        c = c_prev + i * g  # (N6)
+        tanh_c = np.tanh(c)  # (7)
+        h = o * tanh_c  # (8)
+        return i, g, o, c, tanh_c, h
+
+    def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
+        """(9)-(14)."""
+        i, g, o, _, tanh_c, _ = step
+        dh_dc = o * (1 - tanh_c * tanh_c)  # (9)
+        dh_dao = tanh_c * o * (1 - o)  # (10)
+        dc_dai = g * i * (1 - i)  # (11)
+        dc_dag = i * (1 - g * g)  # (13)
+        dc_dc_prev = np.ones_like(i)  # (N14)
+        return dc_dc_prev, dc_dai, dc_dag, dh_dao, dh_dc
+
+
+NFG = NoForgetGate()

@@ -1,0 +1,47 @@
+"""GRU, RNN and projections against PyTorch, every output and gradient, in float64 to 1e-12."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from npslstm import LSTM
+from npslstm.rnn import GRU, RNN
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", ["GRU", "RNN", "projected"])
+def test_outputs_and_gradients(torch, kind, bias, layers, bidirectional):
+    make, options = {"GRU": (GRU, {}), "RNN": (RNN, {}), "projected": (LSTM, {"proj_size": 2})}[
+        kind
+    ]
+    theirs = getattr(torch.nn, make.__name__)(
+        *(3, 4, layers), bias=bias, bidirectional=bidirectional, **options
+    ).double()
+    ours = make(3, 4, layers, bias, bidirectional=bidirectional, **options, dtype=np.float64)
+    ours.load_params({name: p.detach().numpy() for name, p in theirs.named_parameters()})
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 3, 3))
+    _, state, _ = ours.forward(x)
+    pair = isinstance(state, tuple)
+    state = tuple(rng.standard_normal(s.shape) for s in (state if pair else [state]))
+
+    tensors = [torch.tensor(array, requires_grad=True) for array in (x, *state)]
+    out, state_n = theirs(tensors[0], tuple(tensors[1:]) if pair else tensors[1])
+    state_n = state_n if pair else (state_n,)
+    upstream = [rng.standard_normal(array.shape) for array in (out, *state_n)]
+    loss = sum((torch.tensor(d) * y).sum() for d, y in zip(upstream, (out, *state_n), strict=True))
+    wanted = torch.autograd.grad(loss, [*tensors, *theirs.parameters()])
+
+    own_out, own_n, cache = ours.forward(x, state if pair else state[0])
+    dx, dstate, grads = ours.backward(
+        cache, upstream[0], tuple(upstream[1:]) if pair else upstream[1]
+    )
+    got = [own_out, *(own_n if pair else [own_n]), dx, *(dstate if pair else [dstate])]
+    got += [grads[name] for name, _ in theirs.named_parameters()]
+    for ours_, theirs_ in zip(got, [out, *state_n, *wanted], strict=True):
+        np.testing.assert_allclose(ours_, theirs_.detach().numpy(), rtol=1e-11, atol=1e-12)
