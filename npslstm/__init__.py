@@ -18,8 +18,7 @@ Then whatever you came for:
 * ``files/``: what is saved, and what a file promises; ``pytorch/``: the same model in PyTorch;
 * ``cells/``: the kinds of cell; ``parameters.py``, ``arguments.py``: what all of this stands on.
 
-Rooms with a README: training, gradcheck, mistakes, exercises, kernel, files, pytorch. What changed
-since 0.1.0 is at the end of the top README.
+Most rooms have a README. What changed since 0.1.0 is at the end of the top README.
 """
 
 from . import mistakes as mistakes  # which hands its table to gradcheck

@@ -1,7 +1,7 @@
 """MNIST as NumPy arrays: the 5,000 images inside the package, or the full set from its files.
 
-Images stay bytes, (N, 28, 28); `npslstm.views.as_sequences` turns a batch of them into what an LSTM
-reads, so that the float copy of 60,000 images never has to exist.
+Images stay bytes, (N, 28, 28); `as_sequences` (``views.py``) turns a batch of them into what an
+LSTM reads, so that the float copy of 60,000 images never has to exist.
 """
 
 from __future__ import annotations
