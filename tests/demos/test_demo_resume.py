@@ -154,7 +154,7 @@ def test_another_option_is_named_with_both_values(train, path, saved, option):
 
 
 def test_every_option_either_must_stay_the_same_or_changes_no_bit():
-    free = "help data download max-steps plot explain checkpoint checkpoint-every resume"
+    free = "help data download max-steps plot explain export checkpoint checkpoint-every resume"
     torch = "torch device parity-steps"  # without checkpoints
     assert options() == {*CHANGES, *(f"--{name}" for name in f"{free} {torch}".split())}
 
