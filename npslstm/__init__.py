@@ -14,9 +14,11 @@ Then whatever you came for:
 * ``training/`` and ``optim.py``: train on your own data; ``datasets/``: handwritten digits;
 * ``gradcheck/``: check a gradient, or an LSTM of your own; ``mistakes/``: see the check catch one;
 * ``exercises/``: write the lines yourself, with ``python -m npslstm exercise``;
-* ``trace.py``: look at every gate; ``rnn.py``: the plain RNN, to compare with;
-* ``files/``: what is saved, and what a file promises; ``pytorch/``: the same model in PyTorch;
-* ``cells/``: the kinds of cell; ``parameters.py``, ``arguments.py``: what all of this stands on.
+* ``cells/``: the kinds of cell, each in one small file; ``rnn.py``: the GRU and the plain RNN;
+* ``trace.py``: look at every gate at every step;
+* ``files/``: what is saved, and what a file promises;
+* ``pytorch/``, ``convert/``: the same model in PyTorch, Keras and ONNX;
+* ``parameters.py``, ``arguments.py``: what all of this stands on.
 
 Most rooms have a README. What changed since 0.1.0 is at the end of the top README.
 """

@@ -89,7 +89,7 @@ def test_an_explanation_names_the_image_and_the_step_since_which_the_answer_lead
     figure = pictures.explain(model, data, 4, "rows", as_batch("rows"))
     x = as_batch("rows")(data.test_images[4:5])
     answers = [int(model.predict(x[:, :step])[0]) for step in range(1, 29)]
-    assert f"Test image 4, a {data.test_labels[4]}, read as {answers[-1]}" in titles(figure)
+    assert f"Test image 4: a digit {data.test_labels[4]}, read as {answers[-1]}" in titles(figure)
     since = max((t for t in range(28) if answers[t] != answers[-1]), default=-1) + 2
     assert f"{answers[-1]} leads from step {since} on" in titles(figure)
     figure.canvas.draw()

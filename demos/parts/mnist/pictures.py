@@ -55,7 +55,7 @@ def explain(model, data, n, view, as_batch):
     fig, axes = figure(height=8.0)
     axes.remove()
     top, bottom = fig.subfigures(2, 1, height_ratios=[3.2, 4.4])
-    top.suptitle(f"Test image {n}, a {label}, read as {answer}", fontsize=10)
+    top.suptitle(f"Test image {n}: a digit {label}, read as {answer}", fontsize=10)
     left, right = top.subplots(1, 2, width_ratios=[1, 1.6])
     draw_dependence(left, image, pixel_gradient(model, x, answer, view), answer)
     draw_race(right, steps, logits, answer)
@@ -127,14 +127,14 @@ def draw_confusion(axis, labels, answers):
 
 
 def draw_gates(place, model, image, as_batch):
-    """Draw a digit, and beside it gates and states of the top layer, one line a step."""
+    """Draw a digit, and beside it gates and states of the top layer, a row for each step."""
     x = as_batch(image[None])
     steps = trace(model, x)[f"l{model.lstm.num_layers - 1}"]
     values = steps._replace(c=np.tanh(steps.c))
     # Units in the order of their last hidden state, so that alike stands beside alike.
     order = np.argsort(steps.h[0, -1])
     place.suptitle(
-        "The digit, and the top layer as it reads it: one line a step, one column a unit",
+        "The digit, and the top layer as it reads it: each row is a step, each column is a unit",
         fontsize=9,
     )
     axes = place.subplots(2, 4)
