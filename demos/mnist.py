@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from parts import plotting, threads
+from parts.kinds import name_of
 from parts.mnist import pictures as mnist_pictures
 from parts.mnist import torch as mnist_torch
 from parts.mnist.options import OPTIMIZERS, SCHEDULES, parse
@@ -28,9 +29,10 @@ from npslstm.training import evaluate, steps_per_epoch, training_steps
 from npslstm.training.display import Display
 
 SAME = (  # options that must not change if a run goes on where it stopped
-    "view hidden layers bidirectional dropout forget_bias dtype epochs batch_size optimizer lr "
-    "schedule clip seed"
+    "view cell variant hidden layers bidirectional dropout forget_bias dtype epochs "
+    "batch_size optimizer lr schedule clip seed"
 )
+BEFORE = {"cell": "lstm", "variant": "standard"}  # of checkpoints that do not say
 
 
 @program.script
@@ -44,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         resume=args.resume,
         every=args.checkpoint_every,
         identity={"data": bool(args.data)} | {name: getattr(args, name) for name in SAME.split()},
+        before=BEFORE,
     )
     with session:
         run(args, session)
@@ -66,6 +69,8 @@ def run(args, session: Session) -> None:
         batch_first=True,
         dropout=args.dropout,
         bidirectional=args.bidirectional,
+        cell=args.cell,
+        variant=args.variant,
         forget_bias=args.forget_bias,
         dtype=args.dtype,
         rng=args.seed,
@@ -133,7 +138,7 @@ def introduce(args, data, model, checkpoint: str) -> None:
         f"Data:       {data.name}, {len(data.train_images):,} images to learn from, "
         f"{len(data.test_images):,} to test\n"
         f"View:       {args.view}, {steps} steps of {size}\n"
-        f"Model:      LSTM, {args.layers} × {args.hidden} units, {directions}, "
+        f"Model:      {name_of(args)}, {args.layers} × {args.hidden} units, {directions}, "
         f"dropout {args.dropout:g}, and a linear head: {count:,} parameters\n"
         f"{textwrap.indent(summary(model), ' ' * 12)}\n"
         f"Optimiser:  {args.optimizer}, {args.schedule} schedule up to lr {args.lr:g}, gradient "

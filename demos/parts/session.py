@@ -37,6 +37,8 @@ class Session:
     identity : mapping
         What must be the same for a run to go on where it stopped: options and their values, as
         JSON can hold them.
+    before : mapping, optional
+        What of it older files do not say, with the values that all had then.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class Session:
         resume: bool,
         every: int | None = None,
         identity: Mapping[str, object],
+        before: Mapping[str, object] | None = None,
     ) -> None:
         self.demo, self.option, self.path = demo, option, path
         self.resume, self.every, self.identity = resume, every, dict(identity)
+        self.before = dict(before or {})
         self.saved = False  # whether the file is this run's
 
     def begin(self, model, optimizer: Optimizer, seed: int) -> tuple[Progress, str]:
@@ -76,10 +80,11 @@ class Session:
 
     def _restore(self, path: Path, model, optimizer: Optimizer) -> Progress:
         checkpoint = load_checkpoint(path)
-        if checkpoint.config.keys() != self.identity.keys():
+        config = self.before | checkpoint.config
+        if config.keys() != self.identity.keys():
             raise CheckpointError(path, f"a checkpoint, but not of {self.demo}")
         for name, now in self.identity.items():
-            then = checkpoint.config[name]
+            then = config[name]
             if then != now:
                 option = f"--{name.replace('_', '-')}"
                 raise CheckpointError(

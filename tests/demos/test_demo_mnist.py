@@ -118,6 +118,10 @@ def rate(checkpoint):
         ("--view flat", "flat, 1 steps of 784", shape("weight_ih_l0"), (20, 784)),
         ("--hidden 3", "1 × 3 units", shape("weight_hh_l0"), (12, 3)),
         ("--layers 2", "2 × 5 units", shape("weight_ih_l1"), (20, 5)),
+        ("--cell gru", "Model:      GRU, ", shape("weight_hh_l0"), (15, 5)),
+        ("--cell rnn", "Model:      RNN, ", shape("weight_hh_l0"), (5, 5)),
+        ("--variant peephole", "Model:      peephole LSTM, ", shape("weight_ci_l0"), (5,)),
+        ("--variant nfg", "Model:      nfg LSTM, ", shape("weight_hh_l0"), (15, 5)),
         ("--bidirectional", "both directions", shape("weight_ih_l0_reverse"), (20, 28)),
         ("--layers 2 --dropout 0.5", "dropout 0.5", shape("weight_ih_l1"), (20, 5)),
         ("--dtype float32", "Dtype:      float32;", dtypes, {"float32"}),
@@ -159,6 +163,22 @@ def test_seed_and_forget_bias_where_nothing_is_learnt(train, seed):
     expected = LSTMModel(28, 5, 10, forget_bias=-2.5, rng=seed).params
     for name, param in checkpoint.params.items():
         np.testing.assert_array_equal(param, expected[name], name)
+
+
+@pytest.mark.parametrize(
+    ("options", "bias"),
+    [("", 1), ("--variant nog", 1), ("--variant cifg", 0), ("--cell gru", 0), ("--cell rnn", 0)],
+)
+def test_the_forget_bias_is_1_where_there_is_a_forget_gate(train, options, bias):
+    checkpoint = train(f"--lr 0 {options}")[1]
+    assert checkpoint.config["forget_bias"] == bias
+
+
+@pytest.mark.parametrize("options", ["--cell rnn", "--cell gru", "--variant nfg"])
+def test_every_kind_of_cell_is_drawn(demo, tmp_path, options):
+    path = tmp_path / "a.svg"
+    assert demo.main([*SHORT, *options.split(), "--plot", str(path), "--explain", "0"]) == 0
+    assert path.exists()
 
 
 def test_a_seed_decides_the_order_of_the_images(train):

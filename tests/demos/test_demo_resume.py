@@ -75,6 +75,15 @@ def test_max_steps_counts_from_the_beginning(train, path, saved):
     assert path.read_bytes() == before
 
 
+def test_a_checkpoint_from_before_there_were_kinds_of_cell(demo, train, path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(demo, "SAME", demo.SAME.replace("cell variant ", ""))
+        before.setattr(demo, "BEFORE", {})
+        train("--max-steps", 8)
+    assert train("--resume", "--max-steps", 9)[0] == 0
+    assert "--cell was" in train("--resume", "--cell", "gru")[2]
+
+
 def test_a_run_that_has_ended_is_tested_and_drawn_again(train, path):
     _, first, _ = train()
     before = path.read_bytes()
@@ -127,6 +136,8 @@ def test_the_file_of_an_earlier_run_is_set_aside_where_it_lies(train, tmp_path, 
 
 CHANGES = {  # option: (what it was, what it is now)
     "--view": ('"rows"', '"pixels"'),
+    "--cell": ('"lstm"', '"gru"'),
+    "--variant": ('"standard"', '"peephole"'),
     "--hidden": ("5", "6"),
     "--layers": ("2", "3"),
     "--bidirectional": ("false", "true"),

@@ -9,17 +9,18 @@ from npslstm.convert import import_onnx
 from npslstm.datasets import VIEWS
 from npslstm.optim import SGD, Adam, AdamW
 from npslstm.training.learning_rate import constant, cosine, one_cycle
+from parts.kinds import add_kind_options, check_kind_options
 from parts.mnist import torch as mnist_torch
 from parts.options import count, index, layers, new_file, number, picture, seed, size, units
 from parts.program import parser as new_parser
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "parse"]
 
+EXPORTED = "standard", "peephole", "cifg"  # ONNX has these variants
 OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 SCHEDULES = {"constant": lambda lr, steps: constant(lr), "cosine": cosine, "one-cycle": one_cycle}
 
 
-moderate = number(float, "a number from -10⁴ to 10⁴", lambda z: abs(z) <= 1e4)
 probability = number(float, "a probability in [0, 1)", lambda p: 0 <= p < 1)
 
 
@@ -70,13 +71,7 @@ def add_model_options(group) -> None:
     group.add_argument(
         "--dropout", type=probability, default=0.0, help="between layers (%(default)s)", metavar="P"
     )
-    group.add_argument(
-        "--forget-bias",
-        type=moderate,
-        default=1.0,
-        metavar="B",
-        help="added to the forget gates' bias at the start (%(default)s)",
-    )
+    add_kind_options(group)
     group.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="(%(default)s)"
     )
@@ -146,7 +141,12 @@ def parse(argv: list[str] | None, description: str | None) -> argparse.Namespace
         parser.error("--download needs --data ROOT, the folder to put the files in")
     if args.dropout and args.layers == 1:
         parser.error("--dropout acts between layers, so it needs --layers 2 or more")
+    check_kind_options(parser, args)
+    if args.torch and (args.cell, args.variant) != ("lstm", "standard"):
+        parser.error("--torch needs --cell lstm --variant standard")
     if args.export:
+        if args.cell != "lstm" or args.variant not in EXPORTED:
+            parser.error(f"--export needs --cell lstm, and a --variant of {', '.join(EXPORTED)}")
         if args.dtype != "float32":
             parser.error(f"--export needs --dtype float32, given {args.dtype}")
         try:

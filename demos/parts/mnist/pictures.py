@@ -11,11 +11,14 @@ from parts.plotting import PALETTE, figure
 SMOOTH = 20  # steps that a point of the learning curve averages
 WRONG = 20  # wrong answers shown
 SHOWN_STEPS = 56  # of the 784 that an image can have
-GATES = {  # of a LayerTrace: what to call it, and where its colour scale begins
+GATES = {  # of a trace, where it has them: how called, and where the colour scale begins
     "i": ("input gate i", 0),
     "f": ("forget gate f", 0),
     "g": ("candidate g", -1),
     "o": ("output gate o", 0),
+    "r": ("reset gate r", 0),
+    "z": ("update gate z", 0),
+    "n": ("candidate n", -1),
     "c": ("cell state tanh c", -1),
     "h": ("hidden state h", -1),
 }
@@ -130,7 +133,9 @@ def draw_gates(place, model, image, as_batch):
     """Draw a digit, and beside it gates and states of the top layer, a row for each step."""
     x = as_batch(image[None])
     steps = trace(model, x)[f"l{model.lstm.num_layers - 1}"]
-    values = steps._replace(c=np.tanh(steps.c))
+    values = {name: getattr(steps, name) for name in GATES if name in steps._fields}
+    if "c" in values:
+        values["c"] = np.tanh(values["c"])
     # Units in the order of their last hidden state, so that alike stands beside alike.
     order = np.argsort(steps.h[0, -1])
     place.suptitle(
@@ -144,8 +149,11 @@ def draw_gates(place, model, image, as_batch):
     digit.grid(False)
     digit.set_ylabel("row of pixels")
     digit.set_xlabel("column")
-    for axis, (name, (title, low)) in zip(axes[:, 1:].ravel(), GATES.items(), strict=True):
-        shown = getattr(values, name)[0][:, order]
+    panels = axes[:, 1:].ravel()
+    for axis in panels[len(values) :]:
+        axis.set_axis_off()
+    for axis, (name, value) in zip(panels, values.items(), strict=False):
+        (title, low), shown = GATES[name], value[0][:, order]
         colours = "cividis" if low == 0 else "PuOr"
         scales[low] = axis.imshow(
             shown, cmap=colours, vmin=low, vmax=1, aspect="auto", interpolation="nearest"
@@ -157,8 +165,10 @@ def draw_gates(place, model, image, as_batch):
     axes[1, 1].set_ylabel("step")
     for low, label, box in (
         (0, "gates", [0.05, 0.62, 0.9, 0.1]),
-        (-1, "g, tanh c, h", [0.05, 0.2, 0.9, 0.1]),
+        (-1, "states and candidates", [0.05, 0.2, 0.9, 0.1]),
     ):
+        if low not in scales:  # a plain RNN has no gate
+            continue
         scale = axes[1, 0].inset_axes(box)
         place.colorbar(scales[low], cax=scale, orientation="horizontal", label=label)
 
