@@ -23,6 +23,10 @@ def test_what_cannot_be_exported_is_refused_first(tmp_path, monkeypatch):
         export_onnx(LSTMModel(3, 4, 2, dtype="float64"), path)
     with pytest.raises(TypeError, match=r"model: expected an LSTMModel, given LSTM$"):
         export_onnx(LSTM(3, 4), path)
+    with pytest.raises(TypeError, match=r"model: expected one with cell=\"lstm\".*'gru'"):
+        export_onnx(LSTMModel(3, 4, 2, cell="gru"), path)
+    with pytest.raises(ValueError, match=r"which is what ONNX's LSTM has, given 'nog'"):
+        export_onnx(LSTMModel(3, 4, 2, variant="nog"), path)
     assert not path.exists()
 
 
@@ -143,9 +147,16 @@ def test_what_was_there_stays_if_exporting_fails(onnx, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise onnx.checker.ValidationError("wrong")
 
+    def no_space(*_):
+        raise OSError("no space")
+
     with monkeypatch.context() as broken:
         broken.setattr(onnx.checker, "check_model", refuse)
         with pytest.raises(onnx.checker.ValidationError):
+            export_onnx(LSTMModel(3, 4, 2, rng=0), path)
+    with monkeypatch.context() as broken:
+        broken.setattr("os.replace", no_space)  # the last thing that can fail
+        with pytest.raises(OSError, match="no space"):
             export_onnx(LSTMModel(3, 4, 2, rng=0), path)
     assert path.read_bytes() == b"old"
     export_onnx(LSTMModel(3, 4, 2, rng=0), path)

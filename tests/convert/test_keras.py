@@ -8,6 +8,7 @@ from operators import keras_lstm
 from published import KERAS, keras_case
 
 from npslstm import LSTM, LSTMModel
+from npslstm.cells import VARIANTS
 from npslstm.convert import from_keras, to_keras
 
 TOLERANCE = 2e-6  # float32, here and there
@@ -84,6 +85,13 @@ def test_what_keras_has_not_is_refused():
         to_keras(LSTM(3, 4, proj_size=2))
     with pytest.raises(TypeError, match=r"lstm: expected an LSTM, given LSTMModel; give its model"):
         to_keras(LSTMModel(3, 4, 2))
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "standard"])
+def test_variants_that_keras_has_not_are_refused(variant):
+    said = f"lstm: expected variant 'standard', which is what Keras's LSTM has, given '{variant}'"
+    with pytest.raises(ValueError, match=said):
+        to_keras(LSTM(3, 4, variant=variant))
 
 
 def zeros(*shapes, dtype=np.float32):
