@@ -16,6 +16,7 @@ Then whatever you came for:
 * ``exercises/``: write the lines yourself, with ``python -m npslstm exercise``;
 * ``cells/``: the kinds of cell, each in one small file; ``rnn.py``: the GRU and the plain RNN;
 * ``trace.py``: look at every gate at every step;
+* ``tangents.py``, ``derivatives/``: forward mode, Hessian-vector products, per-example norms;
 * ``files/``: what is saved, and what a file promises;
 * ``pytorch/``, ``convert/``: the same model in PyTorch, Keras and ONNX;
 * ``parameters.py``, ``arguments.py``: what all of this stands on.
@@ -25,6 +26,7 @@ Most rooms have a README. What changed since 0.1.0 is at the end of the top READ
 
 from . import mistakes as mistakes  # which hands its table to gradcheck
 from .cell import LSTMCell, LSTMState
+from .derivatives import per_example_grad_norms
 from .gradcheck import check_gradients
 from .linear import Linear
 from .losses import cross_entropy, mean_squared_error
@@ -52,6 +54,7 @@ __all__ = [
     "fit",
     "mean_squared_error",
     "pad_sequences",
+    "per_example_grad_norms",
     "summary",
     "training_steps",
 ]

@@ -11,6 +11,7 @@ numbers: H, or those of the projection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +21,13 @@ from .arguments import Array, check_array, check_cache, check_pair, check_size, 
 from .cell import LSTMState
 from .cells import Kind
 from .cells.initial import initial_params
+from .derivatives.forward_mode import stack_jvp
 from .kernel import memory
 from .kernel.dropout import check_masks, draw_masks
 from .kernel.layout import Layout, leading_axes
 from .kernel.schedule import Keep, LayerCache, Plan, layer_backward, layer_forward, plan_blocks
 from .kernel.weights import State
-from .parameters import Layer, Parameters
+from .parameters import Layer, Parameters, ending
 
 __all__ = ["Recurrent", "SequenceCache"]
 
@@ -87,7 +89,7 @@ class Recurrent(Layer):
                     projected=proj_size,
                 )
                 for name, param in cell.items():
-                    params[name + _suffix(layer, direction)] = param
+                    params[name + ending(layer, direction)] = param
         self.params = Parameters(params)
 
     @property
@@ -109,7 +111,7 @@ class Recurrent(Layer):
         """Return the parameters of one layer in one direction under the names of a single cell."""
         names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * self.bias
         names += ["weight_hr"] * bool(self.proj_size) + list(self.kind.extra)
-        return {name: self.params[name + _suffix(layer, direction)] for name in names}
+        return {name: self.params[name + ending(layer, direction)] for name in names}
 
     def __call__(self, x: Array, state: Any = None, *, lengths: Any = None) -> tuple[Array, Any]:
         """Run the sequences for inference: as :meth:`forward`, keeping nothing for backward."""
@@ -215,7 +217,7 @@ class Recurrent(Layer):
                 caches.append(kept)
             x = np.concatenate(outs, axis=2) if self.bidirectional else outs[0]
         cache = SequenceCache(self._made_of(), layout, plan, caches, masks)
-        return layout.outside(x), self._states_outside(states_n, layout), cache
+        return layout.outside(x), self.states_outside(states_n, layout), cache
 
     def backward(
         self, cache: SequenceCache, dout: Array | None = None, dstate: Any = None
@@ -274,14 +276,54 @@ class Recurrent(Layer):
                 )
                 dxs.append(layout.flip(dx) if direction else dx)
                 dstarts.insert(0, dstart)
-                suffix = _suffix(layer, direction)
+                suffix = ending(layer, direction)
                 grads |= {name + suffix: grad for name, grad in cell_grads.items()}
             dx = dxs[0] + dxs[1] if self.bidirectional else dxs[0]
             if layer and cache.dropout_masks:
                 dx = dx * layout.inside(cache.dropout_masks[layer - 1])
             dout = dx
-        dstate_0 = self._states_outside(dstarts, layout)
+        dstate_0 = self.states_outside(dstarts, layout)
         return layout.outside(dx), dstate_0, {name: grads[name] for name in self.params}
+
+    def jvp(
+        self,
+        cache: SequenceCache,
+        x_dot: Array | None = None,
+        state_dot: Any = None,
+        params_dot: Mapping[str, Array] | None = None,
+    ) -> tuple[Array, Any]:
+        """Return how out and the last state move when inputs and parameters do: forward mode.
+
+        Equations (20)-(22) of ``tangents.py`` (Williams & Zipser 1989), by the local derivatives
+        that backward uses. With J the Jacobian, ⟨dout, jvp⟩ = ⟨backward, direction⟩.
+
+        Parameters
+        ----------
+        cache : SequenceCache
+            Of the :meth:`forward` whose outputs move; the parameters must be the same as then.
+        x_dot : ndarray, shape of x, optional
+            The direction in which x moves; None for zeros, as for all of these. Past a row's length
+            it is not read.
+        state_dot : (h_0_dot, c_0_dot), each of the shape of h_0 and c_0 or None, optional
+            In kinds without a cell state, h_0_dot.
+        params_dot : mapping of ndarray, optional
+            Names, shapes and dtype of ``params``; a name that is missing does not move.
+
+        Returns
+        -------
+        out_dot : ndarray, shape of out
+        (h_n_dot, c_n_dot) : LSTMState, each of the shape of h_n; or h_n_dot
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a name, shape or dtype does not fit, or the cache is that of another layer.
+        """
+        memory.new_call()
+        check_cache(cache, SequenceCache, self._made_of())
+        starts_dot = self.states_inside("state_dot", state_dot, cache.layout)
+        out_dot, ends_dot = stack_jvp(self, cache, x_dot, starts_dot, params_dot)
+        return out_dot, self.states_outside(ends_dot, cache.layout)
 
     def states_inside(self, name: str, state: Any, layout: Layout) -> list[State]:
         """Check states, or their gradients; return one for each layer and direction, (H, N) each.
@@ -299,7 +341,7 @@ class Recurrent(Layer):
         h, c = map(layout.state_inside, check_pair(name, state, shapes, self.dtype))
         return [State(h[k].T, c[k].T) for k in range(count)]
 
-    def _states_outside(self, states: list[State], layout: Layout) -> Any:
+    def states_outside(self, states: list[State], layout: Layout) -> Any:
         """Join the states of all layers and directions, in the caller's layout."""
         h = layout.state_outside(np.stack([state.h.T for state in states]))
         cs = [state.c.T for state in states if state.c is not None]
@@ -310,8 +352,3 @@ class Recurrent(Layer):
         names = "input_size", "hidden_size", "proj_size", "num_layers", "bidirectional", "dtype"
         made_of = {name: getattr(self, name) for name in (*names, "batch_first")}
         return {"kind": self.kind.name, **made_of}
-
-
-def _suffix(layer: int, direction: int) -> str:
-    """Return PyTorch's ending for a layer's and direction's names."""
-    return f"_l{layer}" + ("_reverse" if direction else "")

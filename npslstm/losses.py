@@ -1,5 +1,8 @@
 """Losses: each returns its value and its gradient with respect to the first argument.
 
+Where a second derivative is known, a function beside it returns how that gradient moves when the
+first argument does: ``second_derivative`` finds it.
+
 Shapes: logits z ``(..., K)``, labels ``(...)`` integers in [0, K), mask ``(...)``. The leading axes
 are any, none or empty; each position in them is one row, and a mask says which rows count. What
 stands in a row that does not count is never read, NaN included, and its gradient is exactly 0.
@@ -8,6 +11,8 @@ So a loss has no layout of its own: it takes rows as they lie.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +20,16 @@ from numpy.typing import ArrayLike
 
 from .arguments import Array, check_array
 
-__all__ = ["check_labels", "check_target", "cross_entropy", "is_one_hot", "mean_squared_error"]
+__all__ = [
+    "check_labels",
+    "check_target",
+    "cross_entropy",
+    "cross_entropy_second",
+    "is_one_hot",
+    "mean_squared_error",
+    "mean_squared_error_second",
+    "second_derivative",
+]
 
 
 def cross_entropy(
@@ -108,6 +122,38 @@ def cross_entropy(
     return loss, dlogits
 
 
+def cross_entropy_second(
+    logits: Array,
+    logits_dot: Array,
+    labels: ArrayLike,
+    mask: ArrayLike | None = None,
+    *,
+    weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Return the tangent of :func:`cross_entropy`'s gradient when the logits move by z_dot.
+
+    ::
+
+        (C5)  p_dot  = p ⊙ (z_dot - Σ_k p_k z_dot_k)    from (C1)
+        (C6)  dz_dot = p_dot Σ_k q_k / W                from (C4); q and W do not move
+    """
+    counted = _counted_rows(mask, logits.shape[:-1])
+    y, w = np.asarray(labels)[counted], _check_weights(weights, logits)
+    dlogits_dot = np.zeros(logits.shape, np.result_type(logits, logits_dot))
+    total_weight = w[y].sum()
+    if total_weight == 0:
+        return dlogits_dot
+    z, z_dot = logits[counted], logits_dot[counted]
+    with np.errstate(over="ignore"):
+        p = np.exp(z - z.real.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p_dot = p * (z_dot - (p * z_dot).sum(axis=1, keepdims=True))  # (C5)
+    sum_q = (1 - label_smoothing) * w[y] + label_smoothing * w.mean()
+    dlogits_dot[counted] = p_dot * (sum_q / total_weight)[:, None]  # (C6)
+    return dlogits_dot
+
+
 def mean_squared_error(
     prediction: Array, target: Array, mask: ArrayLike | None = None
 ) -> tuple[Any, Array]:
@@ -155,6 +201,45 @@ def mean_squared_error(
         return difference.dtype.type(0), dprediction
     dprediction[counted] = 2 * difference / difference.size  # (M2)
     return (np.square(difference) / difference.size).sum(), dprediction  # (M1); not |·|²: analytic
+
+
+def mean_squared_error_second(
+    prediction: Array, prediction_dot: Array, target: Array, mask: ArrayLike | None = None
+) -> Array:
+    """Return the tangent of :func:`mean_squared_error`'s gradient when y moves by y_dot.
+
+    ::
+
+        (M3)  dy_dot = 2 y_dot / m    from (M2)
+    """
+    counted = _counted_rows(mask, prediction.shape[:-1])
+    moved = prediction_dot[counted]
+    dprediction_dot = np.zeros_like(prediction_dot)
+    dprediction_dot[counted] = 2 * moved / max(1, moved.size)  # (M3)
+    return dprediction_dot
+
+
+def second_derivative(loss: Callable[..., tuple[Any, Array]]) -> Callable[..., Array]:
+    """Return what :func:`cross_entropy_second` is to :func:`cross_entropy`, options included.
+
+    Raises
+    ------
+    ValueError
+        If this loss has none here.
+    """
+    if isinstance(loss, functools.partial) and not loss.args:
+        return functools.partial(second_derivative(loss.func), **loss.keywords)
+    known: dict[Any, Callable[..., Array]] = {
+        cross_entropy: cross_entropy_second,
+        mean_squared_error: mean_squared_error_second,
+    }
+    if loss not in known:
+        name = getattr(loss, "__name__", repr(loss))
+        raise ValueError(
+            "loss: expected cross_entropy or mean_squared_error, whose second derivatives are "
+            f"known, given {name}"
+        )
+    return known[loss]
 
 
 def check_labels(

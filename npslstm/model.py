@@ -24,6 +24,7 @@ from .arguments import (
     check_size,
     generator,
 )
+from .derivatives.hvp import hvp
 from .files import Blank, NpzFile, open_npz, write_npz
 from .layers import Recurrent, SequenceCache
 from .linear import Linear, LinearCache
@@ -150,7 +151,7 @@ class LSTMModel(Layer):
         x lies in the model's own layout: time first, or examples first with ``batch_first``.
         """
         out, state_n = self.lstm(x, state, lengths=lengths)
-        return self.head(self._read(out, state_n)), state_n
+        return self.head(self.read(out, state_n)), state_n
 
     def predict(self, x: Array, state: Any = None, *, lengths: Any = None) -> Array:
         """Return the class of the largest logit: (N,), or (T, N) in the layout of x.
@@ -171,7 +172,7 @@ class LSTMModel(Layer):
     ) -> tuple[Array, Any, ModelCache]:
         """Return logits, the last state and a cache; arguments as in :meth:`LSTM.forward`."""
         out, state_n, lstm_cache = self.lstm.forward(x, state, lengths=lengths, rng=rng, **options)
-        logits, head_cache = self.head.forward(self._read(out, state_n))
+        logits, head_cache = self.head.forward(self.read(out, state_n))
         return logits, state_n, ModelCache(lstm_cache, head_cache)
 
     def backward(
@@ -232,11 +233,45 @@ class LSTMModel(Layer):
         logits, _, cache = self.forward(x, state, lengths=lengths, rng=rng)
         if np.ndim(x) == 3:
             check_layout(y, x, self.lstm.batch_first, self.readout == "all")
-        options = {}
-        if self.readout == "all" and lengths is not None:
-            options["mask"] = cache.lstm.layout.valid_steps()
-        value, dlogits = loss(logits, y, **options)
+        value, dlogits = loss(logits, y, **self.loss_options(cache, lengths))
         return value, self.backward(cache, dlogits)[2]
+
+    def hvp(
+        self,
+        x: Array,
+        y: Any,
+        params_dot: Mapping[str, Array],
+        *,
+        loss: Callable[..., tuple[Any, Array]] = cross_entropy,
+        lengths: Any = None,
+    ) -> dict[str, Array]:
+        """Return a Hessian-vector product: d/ds of the gradients at params + s·params_dot, s = 0.
+
+        By Pearlmutter's R-operator (1994), equations (20)-(37) of ``tangents.py``: exact, and
+        without the Hessian. For the standard LSTM, without dropout.
+
+        Parameters
+        ----------
+        x, y, lengths
+            As in :meth:`loss_and_grads`.
+        params_dot : mapping of ndarray
+            The direction, with names, shapes and dtype of ``params``; a name that is missing does
+            not move.
+        loss : function
+            :func:`cross_entropy` or :func:`mean_squared_error`, with options by
+            ``functools.partial``.
+
+        Returns
+        -------
+        dict of ndarray
+            Names and shapes of ``params``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a name, shape or dtype does not fit, or loss or kind of cell is another.
+        """
+        return hvp(self, x, y, params_dot, loss, lengths)
 
     def astype(self, dtype: DTypeLike) -> LSTMModel:
         """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
@@ -286,12 +321,18 @@ class LSTMModel(Layer):
         model.load_params({name: file.read(name) for name in headers})
         return model
 
-    def _read(self, out: Array, state_n: Any) -> Array:
+    def read(self, out: Array, state_n: Any) -> Array:
         """Return what the head reads: (..., directions·H)."""
         if self.readout == "all":
             return out
         h_n = state_n[0] if self.lstm.kind.has_c else state_n
         return np.concatenate(list(h_n[-self.lstm.directions :]), axis=-1)
+
+    def loss_options(self, cache: ModelCache, lengths: Any) -> dict[str, Array]:
+        """Return the mask for a loss: which steps lie within their row, where that is a matter."""
+        if self.readout == "last" or lengths is None:
+            return {}
+        return {"mask": cache.lstm.layout.valid_steps()}
 
     def read_backward(
         self, cache: SequenceCache, dread: Array, dstate: Any

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from .arguments import Array, check_array, check_dtype, check_like
 
-__all__ = ["Layer", "Parameters", "draw"]
+__all__ = ["Layer", "Parameters", "draw", "ending"]
 
 
 class Parameters(MutableMapping[str, Array]):
@@ -138,3 +138,8 @@ def draw(
     """Draw each array from U(-1/√fan_in, 1/√fan_in), in this order, as PyTorch does."""
     dtype, bound = check_dtype(dtype), fan_in**-0.5
     return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def ending(layer: int, direction: int) -> str:
+    """Return PyTorch's ending for the names of a layer's parameters in a direction."""
+    return f"_l{layer}" + ("_reverse" if direction else "")

@@ -12,7 +12,7 @@ from compare import assert_same_bits, assert_small, norm
 from directions import STEP, random_like
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import bind
+from problems import STATE, bind, pair
 from strategies import model_cases
 
 from npslstm import LSTMModel, cross_entropy, mean_squared_error
@@ -56,7 +56,7 @@ def test_loss_and_grads_is_the_derivative_of_its_own_loss(loss, case):
     """The whole chain, loss included, by the complex step along a direction of each array."""
     problem = case.problem()
     y = targets_for(case, loss, problem.upstream["out"].shape, case.seed)
-    state = problem.inputs["h_0"], problem.inputs["c_0"]
+    state = pair(problem.inputs, STATE)
     options = {n: problem.options[n] for n in ("lengths",) if n in problem.options}
 
     def solve(params):
