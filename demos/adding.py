@@ -17,7 +17,7 @@ that is half closed forgets in a few steps, and gradients must then find out tha
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import program  # isort: skip  (before NumPy)
 
 import argparse
 import math
@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from parts import options
 from parts.adding.networks import KINDS, make_network
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
@@ -77,8 +78,8 @@ def learn(model, lr: float, seed: int, args) -> Iterator[tuple[int, float]]:
     """Train until solved, yielding sequences read so far and the error on the held-out ones."""
     x_test, y_test = held_out(args.steps)
     rng = np.random.default_rng([seed, 1])  # no stream of held_out or of the parameters
-    options = {"optimizer": Adam(lr), "batch_size": args.batch, "max_norm": MAX_NORM}
-    options["loss"] = mean_squared_error
+    settings = {"optimizer": Adam(lr), "batch_size": args.batch, "max_norm": MAX_NORM}
+    settings["loss"] = mean_squared_error
     progress = Progress(seed)
     read = 0
     while read < args.sequences:
@@ -87,7 +88,7 @@ def learn(model, lr: float, seed: int, args) -> Iterator[tuple[int, float]]:
             x, y = draw(rng, args.batch, args.steps)
             # No sequence is read twice, so that every batch is an epoch.
             epochs = progress.step + 1
-            [record] = fit(model, examples_first(x), y, epochs=epochs, start=progress, **options)
+            [record] = fit(model, examples_first(x), y, epochs=epochs, start=progress, **settings)
             progress = record.progress
             read += args.batch
         mse = evaluate(model, examples_first(x_test), y_test, loss=mean_squared_error).loss
@@ -178,47 +179,31 @@ def plot(runs: list[Run], steps: int, path: str) -> None:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line, and refuse what makes no sense."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program.parser(__doc__)
     add = parser.add_argument
     biases = [kind for kind in KINDS if kind != "rnn"]
     add("--forget-bias", nargs="+", choices=biases, help="an LSTM with each of them (1 chrono)")
-    for name, default, text in (
-        ("steps", 100, "length of a sequence, T"),
-        ("sequences", 100_000, "to learn from at most"),
-        ("hidden", 64, "units, H"),
-        ("batch", 50, "sequences an update"),
-        ("lr", 0.01, "learning rate of the LSTMs"),
-        ("rnn-lr", 0.001, "of the RNN, which did no better with 0.01 and 0.0001"),
-        ("seeds", 3, "networks of each kind"),
-        ("seed", 0, "the first of the seeds"),
+    for name, default, kind, text in (
+        ("steps", 100, options.whole(4, 100_000), "length of a sequence, T"),
+        ("sequences", 100_000, options.count, "to learn from at most"),
+        ("hidden", 64, options.units, "units, H"),
+        ("batch", 50, options.whole(1, 100_000), "sequences an update"),
+        ("lr", 0.01, options.positive, "learning rate of the LSTMs"),
+        ("rnn-lr", 0.001, options.positive, "of the RNN, which did no better with ten times that"),
+        ("seeds", 3, options.count, "networks of each kind"),
+        ("seed", 0, options.seed, "the first of the seeds"),
     ):
-        kind, metavar = type(default), "N" if isinstance(default, int) else "LR"
+        metavar = "N" if isinstance(default, int) else "LR"
         add(f"--{name}", type=kind, metavar=metavar, default=default, help=f"{text} ({default})")
-    add("--plot", metavar="PATH", help="save the picture there")
+    add("--plot", metavar="PATH", type=options.picture, help="save the picture there")
     parser.set_defaults(forget_bias=["1", "chrono"])
-    args = parser.parse_args(argv)
-    least_of = {"steps": 4, "sequences": 1, "hidden": 1, "batch": 1, "seeds": 1, "seed": 0}
-    for name, least in least_of.items():
-        if getattr(args, name) < least:
-            parser.error(f"--{name}: expected at least {least}, given {getattr(args, name)}")
-    return args
+    return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the demo; return its exit status."""
-    args = parse(argv)
-    try:
-        compare(args)
-    except NonFiniteError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def compare(args: argparse.Namespace) -> None:
+@program.script
+def main(argv: list[str] | None = None) -> None:
     """Train every network with every seed; print how it went, and draw it."""
+    args = parse(argv)
     drawing = args.plot and have_matplotlib()
     always_1 = np.mean((held_out(args.steps)[1] - 1) ** 2)
     print(

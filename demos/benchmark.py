@@ -15,7 +15,7 @@ all sides must agree on every output and gradient. Sides that are not installed 
 
 from __future__ import annotations
 
-from parts import threads  # noqa: F401  isort: skip, before NumPy
+from parts import program  # isort: skip  (before NumPy)
 
 import argparse
 import sys
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from parts import options
 from parts.benchmark import extras, picture, sides
 from parts.benchmark.job import Job, train
 from parts.benchmark.report import Timing, print_machine, print_ratios, print_sizes
@@ -35,7 +36,10 @@ from npslstm.datasets import DataError, load_mnist
 SPEED = {"step": "Training step", "inference": "Inference"}
 PARTS = (*SPEED, "memory", "check", "cores", "job")
 DTYPES = "float32", "float64"
-INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
+LARGEST = 100_000  # of the numbers that make up a size
+
+
+percent = options.number(float, "more than 0 and less than 100", lambda value: 0 < value < 100)
 
 
 class Settings(NamedTuple):
@@ -71,9 +75,7 @@ QUICK = Settings(
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line, and refuse what could only fail later."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program.parser(__doc__)
     parser.add_argument(
         "--only",
         nargs="+",
@@ -95,7 +97,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--dtype", nargs="+", choices=DTYPES, default=DTYPES, help="where both are measured"
     )
     parser.add_argument(
-        "--rounds", type=positive, metavar="N", help="of turns after each of four starts (6 to 40)"
+        "--rounds",
+        type=options.count,
+        metavar="N",
+        help="of turns after each of four starts (6 to 40)",
     )
     parser.add_argument("--data", metavar="ROOT", help="the job: the full MNIST in ROOT/MNIST/raw/")
     parser.add_argument(
@@ -108,7 +113,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--plot",
         metavar="PATH",
-        type=Path,
+        type=options.picture,
         help="save a picture of the ratios to nn.LSTM, or to the other checkout",
     )
     args = parser.parse_args(argv)
@@ -123,8 +128,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error(f"--plot draws {OURS} beside {THEIRS}, so it needs PyTorch, or --against")
     if args.plot and not set(args.only) & set(SPEED):
         parser.error(f"--plot draws {' and '.join(SPEED)}, and --only leaves neither")
-    if args.plot and (args.plot.suffix.lower() not in picture.ENDINGS or args.plot.is_dir()):
-        parser.error(f"--plot: expected a file ending in {', '.join(picture.ENDINGS)}")
     if args.data is not None:
         try:
             load_mnist(args.data)
@@ -136,24 +139,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def size(text: str) -> Case:
     """Read a size from the command line."""
     numbers = text.split(",")
-    if len(numbers) != 5 or not all(number.isdecimal() and int(number) for number in numbers):
-        raise argparse.ArgumentTypeError(f"expected five positive numbers, given {text!r}")
+    if len(numbers) != 5 or not all(n.isdecimal() and 0 < int(n) <= LARGEST for n in numbers):
+        expected = f"five numbers from 1 to {LARGEST:,}"
+        raise argparse.ArgumentTypeError(f"expected {expected}, given {text!r}")
     return Case(*map(int, numbers))
-
-
-def positive(text: str) -> int:
-    """Read a number from the command line."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a positive number, given {text!r}")
-    return int(text)
-
-
-def percent(text: str) -> float:
-    """Read an accuracy from the command line."""
-    value = float(text)
-    if not 0 < value < 100:
-        raise argparse.ArgumentTypeError(f"expected more than 0 and less than 100, given {text}")
-    return value
 
 
 def package_folder(text: str) -> Path:
@@ -187,6 +176,7 @@ def speed(
     return [t for d in dtypes for t in print_ratios(f"{SPEED[task]}, {d}", timings(d))]
 
 
+@program.script
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark."""
     args = parse(argv)
@@ -221,8 +211,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("\nStopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    sys.exit(main())

@@ -18,92 +18,35 @@ compressors. For a look inside, --cell and --page colour that part by what one m
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import program  # isort: skip  (before NumPy)
 
 import argparse
-import itertools
-import math
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from parts import options
 from parts.char_lm.baselines import compressor_bits, ngram_bits
 from parts.char_lm.cells import cell_values, find_cells, page, report, terminal_view
-from parts.char_lm.model import CharLM, lanes
-from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
+from parts.char_lm.model import CharLM
+from parts.char_lm.picture import plot
+from parts.char_lm.training import Corpus, Curve, held_out_bits, make_session, train
+from parts.plotting import have_matplotlib
+from parts.session import Session
 
 from npslstm.files import replacing
 from npslstm.optim import Adam
-from npslstm.training import NonFiniteError, training_steps
-from npslstm.training.learning_rate import one_cycle
 
 TEXT = Path(__file__).parent / "data" / "persuasion.txt"
 MAX_ORDER = 5  # of the n-gram models; more only costs time, see the order that is printed as best
-CONTEXT = 500  # characters read before the held-out part, a sample or a picture begins
+CONTEXT = 500  # characters read before a sample or a picture begins
 STUDIED = 20_000  # characters in which to look for what cells follow
 SHOWN, PRINTED = 2_500, 1_000  # of which so many are on the page, and on the terminal
+WRITTEN = 400  # characters of the sample
 
 
-class Corpus(NamedTuple):
-    """A text, and the place where its held-out part begins."""
-
-    name: str
-    text: str
-    cut: int
-
-    @property
-    def known(self) -> str:
-        """The part to learn from."""
-        return self.text[: self.cut]
-
-
-class Epoch(NamedTuple):
-    """What one pass over the text came to."""
-
-    characters: int  # read since training began
-    window_bits: np.ndarray  # per character, while learning from each window
-    held_out_bits: float
-
-
-def train(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> list[Epoch]:
-    """Train ``lm`` in place and print how it goes."""
-    x, y = lanes(lm.encode(corpus.known), args.batch)
-    windows = math.ceil(len(x) / args.steps)
-    records = training_steps(
-        lm.model,
-        x.T,  # a lane is an example
-        y.T,
-        optimizer=Adam(),
-        epochs=args.epochs,
-        batch_size=args.batch,
-        window=args.steps,  # and the state goes from each to the next
-        schedule=one_cycle(args.lr, args.epochs * windows, pct_start=0.1),
-        max_norm=1.0,
-        transform=lm.inputs,
-    )
-    print("epoch  bits per character: training  held out")
-    epochs: list[Epoch] = []
-    for number in range(1, args.epochs + 1):
-        label = f"epoch {number} of {args.epochs}"
-        epoch = progress(itertools.islice(records, windows), label, windows)
-        bits = np.array([record.loss for record in epoch]) / math.log(2)
-        with np.errstate(over="ignore", invalid="ignore"):  # the error says more
-            epochs.append(Epoch(number * x.size, bits, held_out_bits(lm, corpus)))
-        if not math.isfinite(epochs[-1].held_out_bits):
-            reason = f"the held-out text takes {epochs[-1].held_out_bits} bits a character"
-            raise NonFiniteError(number * windows, None, reason)
-        print(f"{number:5}{bits.mean():32.3f}{epochs[-1].held_out_bits:10.3f}", flush=True)
-    return epochs
-
-
-def held_out_bits(lm: CharLM, corpus: Corpus) -> float:
-    """Return the bits per character from ``cut`` on, read after the text before it."""
-    begin = max(0, corpus.cut - 1 - CONTEXT)
-    ids = lm.encode(corpus.text[begin:])
-    _, state = lm.read(ids[: corpus.cut - 1 - begin])
-    return lm.bits_per_character(ids[corpus.cut - 1 - begin :], state)
+warmth = options.number(float, "a number from 10⁻⁶ to 10⁶", lambda x: 1e-6 <= x <= 1e6)
 
 
 def baselines(corpus: Corpus, alphabet_size: int) -> dict[str, float]:
@@ -138,69 +81,40 @@ def look_inside(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> None:
         print(f"wrote {args.page} ({args.page.stat().st_size / 1000:.0f} kB)")
 
 
-def plot(epochs: list[Epoch], others: dict[str, float], path: str) -> None:
-    """Draw the learning curve, with a line for each baseline."""
-    fig, ax = figure(height=3.6)
-    bits = np.concatenate([epoch.window_bits for epoch in epochs])
-    read = np.linspace(0, epochs[-1].characters / 1e6, len(bits) + 1)[1:]
-    width = max(1, len(bits) // 200)  # a point is the mean of so many windows
-    blocks = [x[: len(x) // width * width].reshape(-1, width).mean(axis=1) for x in (read, bits)]
-    ax.plot(*blocks, color=PALETTE["sky"], label="LSTM, on the text it learns from")
-    held_out = [epoch.held_out_bits for epoch in epochs]
-    at = [epoch.characters / 1e6 for epoch in epochs]
-    ax.plot(at, held_out, "o-", color=PALETTE["blue"], label="LSTM, on held-out text")
-    bottom = min(*others.values(), held_out[-1]) * 0.8
-    top, label_at = max(*others.values(), held_out[0]) * 1.05, 0.0
-    for name in sorted(others, key=others.__getitem__):
-        ax.axhline(others[name], color=PALETTE["vermillion"], linestyle=":", linewidth=1)
-        label_at = max(others[name], label_at + 0.06 * (top - bottom))  # close lines, labels apart
-        ax.annotate(
-            f"{others[name]:.2f} {name}",
-            xy=(1, others[name]),
-            xytext=(1.03, label_at),
-            xycoords=ax.get_yaxis_transform(),
-            va="center",
-            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "relpos": (0, 0.5)},
-        )
-    ax.set(
-        xlabel="characters read (millions)", ylabel="bits per character", xlim=0, ylim=(bottom, top)
-    )
-    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
-    save(fig, path)
-
-
 def parse(argv: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Read the options; the parser comes along to report what is found wrong later."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    parser = program.parser(__doc__)
+    add, whole = parser.add_argument, options.whole
     add("--text", metavar="FILE", type=Path, default=TEXT, help="UTF-8 text (Persuasion)")
-    add("--held-out", metavar="PART", type=float, default=0.1, help="part of it to test on (0.1)")
-    add("--hidden", metavar="H", type=int, default=192, help="cells of a layer (192)")
-    add("--layers", metavar="L", type=int, default=1, help="layers (1)")
-    add("--epochs", metavar="E", type=int, default=6, help="passes over the text (6)")
-    add("--batch", metavar="N", type=int, default=8, help="lanes of text side by side (8)")
-    add("--steps", metavar="T", type=int, default=50, help="steps the gradient goes back (50)")
-    add("--lr", metavar="RATE", type=float, default=0.007, help="highest learning rate (0.007)")
-    add("--seed", type=int, default=0, help="of the first weights and of the sample (0)")
-    add("--sample", metavar="COUNT", type=int, default=400, help="characters to write (400)")
+    part = "part of it to test on (0.1)"
+    add("--held-out", metavar="PART", type=options.fraction, default=0.1, help=part)
+    add("--hidden", metavar="H", type=options.units, default=192, help="cells of a layer (192)")
+    add("--layers", metavar="L", type=options.layers, default=1, help="layers (1)")
+    add("--epochs", metavar="E", type=options.count, default=6, help="passes over the text (6)")
+    add("--batch", metavar="N", type=options.count, default=8, help="lanes side by side (8)")
+    add("--steps", metavar="T", type=options.count, default=50, help="the gradient goes back (50)")
+    rate = "highest learning rate (0.007)"
+    add("--lr", metavar="RATE", type=options.positive, default=0.007, help=rate)
+    add("--seed", type=options.seed, default=0, help="of the first weights and the sample (0)")
+    written = f"characters to write ({WRITTEN})"
+    add("--sample", metavar="COUNT", type=whole(0, 1_000_000), help=written)
     temperature = "of the sample: below 1 safer, above 1 bolder (0.8)"
-    add("--temperature", metavar="X", type=float, default=0.8, help=temperature)
-    add("--save", metavar="PATH", type=Path, help="save the model and its alphabet there (.npz)")
+    add("--temperature", metavar="X", type=warmth, default=0.8, help=temperature)
+    saved = "save model, alphabet and all that training needs there, every epoch (.npz)"
+    add("--save", metavar="PATH", type=options.output, help=saved)
+    add("--save-every", metavar="N", type=options.count, help="and every N steps")
+    add("--resume", action="store_true", help="go on from --save, to the last bit")
     add("--load", metavar="PATH", type=Path, help="use a saved model; keep --text, --held-out")
-    add("--cell", metavar="K", type=int, help="colour held-out text by cell K, on the terminal")
-    add("--page", metavar="PATH", type=Path, help="save a page that does so for any cell (.html)")
-    add("--plot", metavar="PATH", help="save the learning curve there (.png, .svg)")
+    add("--cell", metavar="K", type=options.index, help="colour held-out text by cell K")
+    looked = "save a page that does so for any cell (.html)"
+    add("--page", metavar="PATH", type=options.output, help=looked)
+    add("--plot", metavar="PATH", type=options.picture, help="save the learning curve there")
     args = parser.parse_args(argv)
-    for name in ("hidden", "layers", "epochs", "batch", "steps"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name}: expected at least 1, given {getattr(args, name)}")
-    for name in ("lr", "temperature"):
-        if not getattr(args, name) > 0:
-            parser.error(f"--{name}: expected above 0, given {getattr(args, name)}")
-    if args.load and args.plot:
-        parser.error("--plot: draws the training, and with --load there is none")
+    if (args.resume or args.save_every) and not args.save:
+        parser.error(f"--{'resume' if args.resume else 'save-every'} needs --save PATH")
+    for name in "plot", "save":
+        if args.load and getattr(args, name):
+            parser.error(f"--{name}: is of the training, and with --load there is none")
     return parser, args
 
 
@@ -212,7 +126,10 @@ def prepare(args: argparse.Namespace) -> tuple[Corpus, CharLM]:
     OSError, ValueError
         If a file cannot be read, or text, model and options do not fit together.
     """
-    text = args.text.read_text(encoding="utf-8")
+    try:
+        text = args.text.read_text(encoding="utf-8-sig")  # a mark at its start is no character
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{args.text}: expected text in UTF-8; {error}") from error
     cut = round(len(text) * (1 - args.held_out))
     corpus = Corpus(args.text.name, text, cut)
     if not max(MAX_ORDER, args.batch) < cut < len(text):
@@ -228,50 +145,59 @@ def prepare(args: argparse.Namespace) -> tuple[Corpus, CharLM]:
     return corpus, lm
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the demo; return its exit status."""
+@program.script
+def main(argv: list[str] | None = None) -> None:
+    """Read the text; train, or load; compare, write and look inside."""
     parser, args = parse(argv)
     try:
         corpus, lm = prepare(args)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    try:
-        run(corpus, lm, args)
-    except NonFiniteError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def run(corpus: Corpus, lm: CharLM, args: argparse.Namespace) -> None:
-    """Train the model unless it was loaded, compare it, let it write, and look inside."""
     for path in (args.save, args.page):
-        if path:  # found out now and not after the training
+        if path:
             path.parent.mkdir(parents=True, exist_ok=True)
-    drawing = args.plot and have_matplotlib()
-
     parameters = sum(param.size for param in lm.model.params.values())
     held_out = f"{len(corpus.text) - corpus.cut:,} held-out characters"
     print(f"{corpus.name}: {corpus.cut:,} characters to learn from, {held_out}")
-    print(f"{len(lm.alphabet)} different characters; LSTM with {parameters:,} parameters\n")
+    print(f"{len(lm.alphabet)} different characters; LSTM with {parameters:,} parameters")
+    if (
+        args.load and (args.cell is not None or args.page) and args.sample is None
+    ):  # nothing to wait for
+        look_inside(lm, corpus, args)
+        return
+    with make_session(lm, corpus, args) as session:
+        run(corpus, lm, args, session)
+
+
+def run(corpus: Corpus, lm: CharLM, args: argparse.Namespace, session: Session) -> None:
+    """Train the model unless it was loaded, compare it, let it write, and look inside."""
+    drawing = args.plot and have_matplotlib()
+    optimizer = Adam()
+    start, said = session.begin(lm.model, optimizer, args.seed)
+    print(f"saved in {said}\n" if said else "", flush=True)
     others = baselines(corpus, len(lm.alphabet))
-    epochs = [] if args.load else train(lm, corpus, args)
+    curve = Curve([], [], [], [])
+    if not args.load:
+        curve = train(lm, optimizer, corpus, args, session, start)
     if args.save:
-        lm.save(args.save)
         print(f"wrote {args.save} ({args.save.stat().st_size / 1000:.0f} kB)")
 
     bits = {"LSTM": held_out_bits(lm, corpus), **others}
     ranking = sorted(bits, key=bits.__getitem__)
-    print(f"\nbits per character of the {held_out}, the best first")
+    characters = f"{len(corpus.text) - corpus.cut:,} held-out characters"
+    print(f"\nbits per character of the {characters}, the best first")
     print("\n".join(f"{bits[name]:7.3f}  {name}" for name in ranking))
-    start = corpus.known[-CONTEXT:]
-    start = start[: start.rfind("\n") + 1] or start
-    written = lm.sample(args.sample, args.temperature, args.seed, start)
-    print(f"\n{args.sample} characters written at temperature {args.temperature}\n\n{written}")
+    start_text = corpus.known[-CONTEXT:]
+    start_text = start_text[: start_text.rfind("\n") + 1] or start_text
+    length = WRITTEN if args.sample is None else args.sample
+    written = lm.sample(length, args.temperature, args.seed, start_text)
+    print(f"\n{length} characters written at temperature {args.temperature}\n\n{written}")
     if args.cell is not None or args.page:
         look_inside(lm, corpus, args)
-    if drawing:
-        plot(epochs, others, args.plot)
+    if drawing and curve.ends:
+        plot(curve, others, args.plot)
+    elif drawing:
+        print("nothing was left to learn, so there is no curve to draw")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ root mean squared error, whoever wins. On the sunspots that is the autoregressio
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import program  # isort: skip  (before NumPy)
 
 import argparse
 import sys
@@ -35,6 +35,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from parts import options
 from parts.forecast.methods import (
     Array,
     Series,
@@ -49,12 +50,11 @@ from parts.forecast.methods import (
 )
 from parts.plotting import PALETTE, figure, have_matplotlib, save
 
-from npslstm.training import NonFiniteError
-
 SUNSPOTS = Path(__file__).parent / "data" / "sunspots.csv", "sunspot number"
 OF_SUNSPOTS = {"season": 132, "horizon": 60, "context": 132}  # months
 OF_A_FILE = {"season": 12, "horizon": 12, "context": 24}
 BLOCKS = 5  # of lead times and of origins, to show errors by
+LEAST = 4  # rows to fit even the shortest autoregression to
 STRETCHES = 10  # forecasts in the picture
 LINES = {  # colour and style
     "persistence": ("orange", ":"),
@@ -97,16 +97,23 @@ def verdict(series: Series, forecasts: dict[str, Array], origins: Array, truth: 
     first, second, *_ = sorted(errors, key=errors.get)
     rival = min(errors.keys() - {"LSTM"}, key=errors.get)
     lines = [
-        f"Over all leads the best is {first}, {1 - errors[first] / errors[second]:.1%} ahead of "
-        f"{second}.",
+        f"Over all leads the best is {first}, {1 - ratio(errors[first], errors[second]):.1%} ahead "
+        f"of {second}.",
         "Neighbouring origins have much in common, so see whether it is so throughout.",
         f"RMSE of LSTM / RMSE of {rival}, by origin:",
     ]
     for part in np.array_split(np.arange(len(origins)), min(BLOCKS, len(origins))):
         ours, theirs = (rmse(forecasts[name][part], truth[part]) for name in ("LSTM", rival))
         begin, end = (series.times[origins[k]] for k in part[[0, -1]])
-        lines.append(f"  {begin} to {end}: {ours / theirs:.2f}")
+        lines.append(f"  {begin} to {end}: {ratio(ours, theirs):.2f}")
     return "\n".join(lines)
+
+
+def ratio(error: float, other: float) -> float:
+    """Divide one error by another, which may be 0: then it is 1 if both are, and else infinite."""
+    if other == 0:
+        return 1.0 if error == 0 else np.inf
+    return error / other
 
 
 def plot(series: Series, forecasts, lstms: list[Array], origins: Array, truth: Array, path) -> None:
@@ -160,9 +167,7 @@ def plot(series: Series, forecasts, lstms: list[Array], origins: Array, truth: A
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, Series]:
     """Read the command line and the series, and refuse what does not fit together."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program.parser(__doc__)
     add = parser.add_argument
     add("--csv", type=Path, metavar="FILE", help="your own series; its first line names columns")
     add("--column", metavar="NAME", help="the column of FILE to forecast")
@@ -172,22 +177,18 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, Series]:
         "context": "rows that the LSTM reads",
     }.items():
         default = f"({OF_SUNSPOTS[name]}; {OF_A_FILE[name]} with --csv)"
-        add(f"--{name}", type=int, metavar="N", help=f"{text} {default}")
-    add("--hidden", type=int, default=32, metavar="H", help="units (%(default)s)")
-    add("--epochs", type=int, default=20, metavar="N", help="(%(default)s)")
-    add("--seeds", type=int, default=5, metavar="N", help="LSTMs to train (%(default)s)")
-    add("--seed", type=int, default=0, help="the first of the seeds (%(default)s)")
-    add("--plot", metavar="PATH", help="save the picture there")
+        add(f"--{name}", type=options.count, metavar="N", help=f"{text} {default}")
+    add("--hidden", type=options.units, default=32, metavar="H", help="units (%(default)s)")
+    add("--epochs", type=options.count, default=20, metavar="N", help="(%(default)s)")
+    add("--seeds", type=options.count, default=5, metavar="N", help="LSTMs to train (%(default)s)")
+    add("--seed", type=options.seed, default=0, help="the first of the seeds (%(default)s)")
+    add("--plot", metavar="PATH", type=options.picture, help="save the picture there")
     args = parser.parse_args(argv)
     if bool(args.csv) != bool(args.column):
         parser.error("--csv FILE and --column NAME: expected both or neither")
     for name, value in (OF_A_FILE if args.csv else OF_SUNSPOTS).items():
         if getattr(args, name) is None:
             setattr(args, name, value)
-    for name in ("season", "horizon", "context", "hidden", "epochs", "seeds", "seed"):
-        least = 0 if name == "seed" else 1
-        if getattr(args, name) < least:
-            parser.error(f"--{name}: expected at least {least}, given {getattr(args, name)}")
     try:
         series = read_series(*((args.csv, args.column) if args.csv else SUNSPOTS))
         check_length(series, args)
@@ -200,30 +201,26 @@ def check_length(series: Series, args) -> None:
     """Refuse a series that is too short to be cut in three."""
     train, validation, end = series.cuts
     parts = {
-        "training": (train, max(args.context + args.horizon, args.season)),
+        "training": (train, max(args.context + args.horizon, args.season, LEAST)),
         "validation": (validation - train, args.horizon),
         "test": (end - validation, args.horizon),
     }
     for name, (given, needed) in parts.items():
         if given < needed:
             raise ValueError(f"the {name} part has {given} rows; expected at least {needed}")
-    if series.values[:train].std() == 0:
+    known = series.values[:train]
+    if known.min() == known.max():  # its deviation may be above 0, by rounding
         raise ValueError(f"{series.name}: expected values that differ in the training part")
+    with np.errstate(all="ignore"):
+        if not (0 < known.std() < np.inf and np.square(np.ptp(series.values)) < np.inf):
+            given = f"{known.min():g} to {known.max():g}"
+            raise ValueError(f"{series.name}: expected values that can be squared, given {given}")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the demo; return its exit status."""
-    args, series = parse(argv)
-    try:
-        compare(args, series)
-    except NonFiniteError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def compare(args: argparse.Namespace, series: Series) -> None:
+@program.script
+def main(argv: list[str] | None = None) -> None:
     """Fit, forecast, print and draw."""
+    args, series = parse(argv)
     drawing = args.plot and have_matplotlib()
     train, validation, end = series.cuts
     print(f"{series.name}: {end:,} rows from {series.times[0]} to {series.times[-1]}")

@@ -16,11 +16,12 @@ Jozefowicz et al. 2015).
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import program  # isort: skip  (before NumPy)
 
-import argparse
+import sys
 
 import numpy as np
+from parts import options
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm import LSTM
@@ -64,7 +65,7 @@ def rnn_norms(init: str, steps: int, hidden: int, seed: int) -> dict[str, np.nda
     norms = []
     for cache in reversed(caches):
         norms.append(np.linalg.norm(dh[0], axis=-1))
-        _, dh, _ = rnn.backward(cache, dh_n=dh)
+        _, dh, _ = rnn.backward(cache, dstate=dh)
     return {"h": np.array(norms)}
 
 
@@ -152,19 +153,17 @@ def plot(results: dict[str, dict[str, np.ndarray]], path: str) -> None:
     save(fig, path)
 
 
+@program.script
 def main(argv: list[str] | None = None) -> None:
     """Parse the options, measure, print and draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--steps", type=int, default=100, help="the largest lag T (100)")
-    parser.add_argument("--hidden", type=int, default=64, help="units H (64)")
-    parser.add_argument("--seeds", type=int, default=10, help="networks to average over (10)")
-    parser.add_argument("--seed", type=int, default=0, help="the first of the seeds (0)")
-    parser.add_argument("--plot", metavar="PATH", help="save the picture there")
+    parser = program.parser(__doc__)
+    add, steps = parser.add_argument, options.whole(1, 100_000)
+    add("--steps", type=steps, default=100, help="the largest lag T (100)")
+    add("--hidden", type=options.units, default=64, help="units H (64)")
+    add("--seeds", type=options.count, default=10, help="networks to average over (10)")
+    add("--seed", type=options.seed, default=0, help="the first of the seeds (0)")
+    add("--plot", metavar="PATH", type=options.picture, help="save the picture there")
     args = parser.parse_args(argv)
-    if min(args.steps, args.hidden, args.seeds) < 1:
-        parser.error("--steps, --hidden and --seeds: expected at least 1")
     drawing = args.plot and have_matplotlib()
 
     results = measure(args.steps, args.hidden, range(args.seed, args.seed + args.seeds))
@@ -174,4 +173,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,12 +14,13 @@ script, which is then made again with the same weights.
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import program  # isort: skip  (before NumPy)
 
-import argparse
+import sys
 import webbrowser
 from pathlib import Path
 
+from parts import options
 from parts.live.builder import build, read_model
 
 from npslstm import LSTMModel
@@ -60,11 +61,10 @@ def load(path: Path) -> LSTMModel:
     return LSTMModel.load(path)
 
 
+@program.script
 def main(argv: list[str] | None = None) -> None:
     """Train or load a model, and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program.parser(__doc__)
     add = parser.add_argument
     add(
         "--load",
@@ -72,28 +72,34 @@ def main(argv: list[str] | None = None) -> None:
         type=Path,
         help="use this model (.npz), or that of a page (.html)",
     )
-    add("--units", metavar="H", type=int, default=64, help="units of the model (64)")
-    add("--epochs", metavar="E", type=int, default=12, help="passes over the 4,000 images (12)")
-    add("--seed", type=int, default=0, help="of the first weights and of the shuffles (0)")
-    add("--out", metavar="PATH", type=Path, default=PAGE, help="where to write the page")
+    add("--units", metavar="H", type=options.units, default=64, help="units of the model (64)")
+    add(
+        "--epochs",
+        metavar="E",
+        type=options.count,
+        default=12,
+        help="passes over the data (12)",
+    )
+    add("--seed", type=options.seed, default=0, help="of the first weights and of the shuffles (0)")
+    where = "where to write the page"
+    add("--out", metavar="PATH", type=options.output, default=str(PAGE), help=where)
     add("--open", action="store_true", help="open it in the browser")
     args = parser.parse_args(argv)
-    for name in ("units", "epochs"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name}: expected at least 1, given {getattr(args, name)}")
     data = load_embedded()
-    try:
-        model = load(args.load) if args.load else train(data, args.units, args.epochs, args.seed)
-        page = build(model, data)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(args.out) as file:
-            file.write(page.encode())
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    if args.load:
+        try:
+            page = build(load(args.load), data)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+    else:
+        page = build(train(data, args.units, args.epochs, args.seed), data)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(args.out) as file:
+        file.write(page.encode())
     print(f"wrote {args.out} ({args.out.stat().st_size / 1000:.0f} kB)")
     if args.open:
         webbrowser.open(args.out.resolve().as_uri())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,13 +16,15 @@ gives the value, so that every equation stays as it is.
 
 from __future__ import annotations
 
-from parts import threads  # isort: skip  # noqa: F401  (before NumPy)
+from parts import program  # isort: skip  (before NumPy)
 
 import argparse
 import cmath
 import math
+import sys
 
 import numpy as np
+from parts import options
 from parts.plotting import PALETTE, figure, have_matplotlib, save
 
 from npslstm import LSTM, LSTMCell
@@ -271,18 +273,14 @@ def pinned(argument: str) -> tuple[str, float]:
     )
 
 
+@program.script
 def main(argv: list[str] | None = None) -> None:
     """Parse the options, print and draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--set", nargs="+", type=pinned, default=[], metavar="GATE=VALUE", help="pin gates"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="draws the given numbers (0)")
-    parser.add_argument(
-        "--plot", metavar="PATH", help="save a picture of what a forget gate from 0 to 1 does"
-    )
+    parser = program.parser(__doc__)
+    add, drawing = parser.add_argument, "save a picture of what a forget gate from 0 to 1 does"
+    add("--set", nargs="+", type=pinned, default=[], metavar="GATE=VALUE", help="pin gates")
+    add("--seed", type=options.seed, default=0, help="draws the given numbers (0)")
+    add("--plot", metavar="PATH", type=options.picture, help=drawing)
     args = parser.parse_args(argv)
     given = draw(args.seed)
     for gate, value in args.set:
@@ -295,4 +293,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

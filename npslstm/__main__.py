@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .exercises.command import add_exercise
+from .files.program import program
 from .gradcheck.check import check_gradients
 from .gradcheck.own.files import check_file
 from .gradcheck.report import FAILED, UNDECIDED, wrapped
@@ -23,6 +24,7 @@ NOT_RUN = 2
 STATUS = {"passed": 0, UNDECIDED: 3, FAILED: 1}  # exit statuses by verdict, the worst last
 
 
+@program(MemoryError, OSError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 if every gradient is right, 1 if one is wrong.
 

@@ -113,8 +113,6 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([row._asdict() for row in outcome.rows], indent=1))
     else:
-        with contextlib.suppress(AttributeError, ValueError):  # a terminal without ∂
-            sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
         print("\n".join(_report(options.file, outcome, options.hint, options.answer)))
     return 0 if outcome.passed else 1
 

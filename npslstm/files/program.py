@@ -23,6 +23,7 @@ PLAIN = {  # what stands for a character that an encoding does not have
     "∂": "d",
     "σ": "sigma",
     "Σ": "sum ",
+    "ε": "eps",
     "·": "*",
     "⊙": "*",
     "×": "x",
@@ -72,7 +73,7 @@ def program(*errors: type[Exception]) -> Callable[[Callable[..., int | None]], C
                 with contextlib.suppress(OSError):
                     print(said, file=sys.stderr, flush=True)
             lost = _flush()
-            return lost if lost and not status else status
+            return status if said else lost or status
 
         return run
 

@@ -6,11 +6,12 @@ The file is an ``.npz`` in the form of ``npz.py`` with these arrays::
     config                     text, JSON: the program's own settings
     params.NAME                each parameter
     optimizer.NAME             what ``Optimizer.state`` returns
-    progress.NAME              each field of ``Progress``
+    progress.NAME              each field of ``Progress``; of its state progress.state.0, …
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -137,8 +138,13 @@ def _parse(path: str, file: NpzFile) -> Checkpoint:
         if group not in groups:
             raise ValueError(f"unknown {name}")
         groups[group][rest] = file.read(name)
-    check_like("progress", groups["progress"], _progress_arrays(Progress()))
-    progress = Progress(**{name: array.item() for name, array in groups["progress"].items()})
+    arrays = groups["progress"]
+    names = itertools.takewhile(arrays.__contains__, map("state.{}".format, itertools.count()))
+    state = tuple(arrays.pop(name) for name in list(names))
+    if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in state):
+        raise ValueError("expected a state of finite numbers")
+    check_like("progress", arrays, _progress_arrays(Progress()))
+    progress = Progress(**{name: array.item() for name, array in arrays.items()}, state=state)
     if min(progress.seed, progress.step) < 0:
         raise ValueError(f"expected no negative seed or step, given {progress}")
     if progress.step > MAX_STEPS:
@@ -154,6 +160,7 @@ def _progress_arrays(progress: Progress) -> dict[str, Array]:
         "step": np.array(progress.step, np.int64),
         "loss_sum": np.array(progress.loss_sum, np.float64),
         "hits": np.array(progress.hits, np.float64),
+        **{f"state.{number}": array for number, array in enumerate(progress.state)},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,13 +49,19 @@ class Plan(NamedTuple):
         """How many steps of training an epoch takes."""
         return self.batches * self.windows
 
-    def check_start(self, step: int) -> None:
-        """Refuse to go on in the middle of a batch, whose state nobody has."""
-        if step % self.windows:
+    def check_start(self, step: int, state: tuple[Array, ...]) -> None:
+        """Refuse to go on in the middle of a batch without the state."""
+        if step % self.windows and not state:
             raise ValueError(
-                f"start: with window={self.window} expected a step after which a batch was read to "
-                f"its end, a multiple of {self.windows}, given {step}"
+                f"start: with window={self.window} expected the state of the window before, or a "
+                f"step that is a multiple of {self.windows}; given step {step} without it"
             )
+
+    def carried(self, step: int, state: Any) -> tuple[Array, ...]:
+        """Return what the step after this one needs of the state that this one ended in."""
+        if (step + 1) % self.windows == 0:
+            return ()
+        return tuple(state) if isinstance(state, tuple) else (state,)
 
     def order(self, epoch: int) -> Array:
         """Return the numbers of the examples in the order of this epoch."""

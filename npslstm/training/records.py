@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..arguments import Array
 from .evaluation import Evaluation
 
 __all__ = ["NonFiniteError", "Progress", "StepRecord"]
@@ -20,12 +21,15 @@ class Progress(NamedTuple):
         Steps taken.
     loss_sum, hits : float
         Sum of the losses, and number of right answers, since the epoch of that step began.
+    state : tuple of ndarray
+        With ``window``, in the middle of a batch: the state that the next window begins in.
     """
 
     seed: int = 0
     step: int = 0
     loss_sum: float = 0.0
     hits: float = 0.0
+    state: tuple[Array, ...] = ()
 
 
 class StepRecord(NamedTuple):

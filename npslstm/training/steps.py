@@ -83,8 +83,7 @@ def training_steps(
         model's readout is "all" and lengths are given.
     start : Progress
         ``Progress(seed=...)`` for a new run; that of a checkpoint to go on, to the last bit, as if
-        never interrupted (with the same data, batch size and number of BLAS threads). With
-        ``window``, from a step after which a batch of rows was read to its end.
+        never interrupted (with the same data, batch size and number of BLAS threads).
 
     Yields
     ------
@@ -102,10 +101,11 @@ def training_steps(
     examples = Examples.of(model, x, y, lengths, transform, loss)
     plan = Plan.of(examples, batch_size, window, start.seed)
     _check_settings(model, optimizer, epochs, window)
-    plan.check_start(start.step)
+    plan.check_start(start.step, start.state)
     # Optimisers square the gradient; where its square overflows they would stop without a word.
     largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
-    loss_sum, hits, state = start.loss_sum, start.hits, None
+    loss_sum, hits = start.loss_sum, start.hits
+    state: Any = start.state if len(start.state) > 1 else next(iter(start.state), None)
     name = _first_non_finite(model.params)
     if name is not None:
         raise NonFiniteError(start.step, name, f"{name} was not finite before training began")
@@ -158,7 +158,7 @@ def training_steps(
             grad_norm=norm,
             lr=optimizer.lr,
             examples_per_second=len(rows) / (time.perf_counter() - started),
-            progress=Progress(start.seed, step + 1, loss_sum, hits),
+            progress=Progress(start.seed, step + 1, loss_sum, hits, plan.carried(step, state)),
         )
 
 

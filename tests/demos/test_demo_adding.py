@@ -182,9 +182,9 @@ def test_lstm_learns_short_sums_in_the_script_and_draws_how(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "3"], "--steps: expected at least 4, given 3"),
-        (["--batch", "0"], "--batch: expected at least 1, given 0"),
-        (["--seed", "-1"], "--seed: expected at least 0, given -1"),
+        (["--steps", "3"], "--steps: expected a whole number from 4 on, given '3'"),
+        (["--batch", "0"], "--batch: expected a whole number from 1 on, given '0'"),
+        (["--seed", "-1"], "--seed: expected a whole number from 0 to 2⁶³ - 1, given"),
         (["--forget-bias", "2"], "invalid choice: '2'"),
     ],
 )

@@ -7,6 +7,7 @@ import hashlib
 import html.parser
 import math
 import re
+import signal
 import zlib
 from pathlib import Path
 
@@ -29,7 +30,10 @@ from parts.char_lm.cells import (
 from parts.char_lm.model import CharLM, lanes
 
 from npslstm import LSTMModel
+from npslstm.checkpoint import load_checkpoint, save_checkpoint
 from npslstm.files.npz import CheckpointError, read_npz, write_npz
+from npslstm.optim import Adam
+from npslstm.training import Progress
 
 DEMOS = Path(__file__).parents[2] / "demos"
 ODD_TEXT = "Is 1 < 2 && \"größer\"? </pre>\n\n<b>{{values}}</b> ☃ 😀\t\0 'end'\n"
@@ -94,6 +98,7 @@ def test_compressors_are_charged_for_the_held_out_part_alone():
     assert bits["gzip -9"] == 8 * (deflated[0] - deflated[1]) / len(rest)
     assert min(bits.values()) > 1.9  # 2 bits a character, whatever is done
     assert max(compressor_bits(known + known, len(known)).values()) < 1.9  # seen before
+    assert min(compressor_bits("a" * 5000, 4500).values()) >= 0  # bzip2 makes it shorter
 
 
 # --- the model ---
@@ -158,6 +163,59 @@ def test_a_saved_model_comes_back_with_its_alphabet(tmp_path):
     assert twin.alphabet == lm.alphabet
     logits = [model.read(model.encode(ODD_TEXT))[0] for model in (lm, twin)]
     assert np.array_equal(*logits)
+
+
+@pytest.mark.parametrize("stop", [3, 11])  # in the middle of an epoch, and at the end of one
+def test_going_on_ends_in_the_same_file_as_not_stopping(
+    text_file, tmp_path, capsys, monkeypatch, stop
+):
+    whole, path = tmp_path / "whole.npz", tmp_path / "run.npz"
+    options = tiny(text_file, "--batch", 5, "--layers", 2)
+    assert char_lm.main([*options, "--save", str(whole)]) == 0
+    printed = capsys.readouterr().out
+
+    step = Adam.step
+
+    def press(optimizer, *args):
+        step(optimizer, *args)
+        if optimizer.steps == stop:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Adam, "step", press)
+    assert char_lm.main([*options, "--save", str(path)]) == 130
+    assert capsys.readouterr().err.startswith(f"Stopped; {path} is saved. To go on: ")
+    assert load_checkpoint(path).progress.step == stop
+    assert CharLM.load(path).alphabet == CharLM.load(whole).alphabet
+    monkeypatch.undo()
+    assert char_lm.main([*options, "--save", str(path), "--resume"]) == 0
+    again = capsys.readouterr().out
+    assert path.read_bytes() == whole.read_bytes()
+    assert again.split("best first")[1] == printed.split("best first")[1]
+    assert f"saved in {path}, going on after step {stop}\n" in again
+    assert char_lm.main([*options, "--save", str(path), "--resume", "--lr", "1"]) == 1
+    assert "--lr was 0.007, now it is 1.0" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_is_no_character_model_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    model = LSTMModel(3, 4, 3, readout="all")
+    for config in {}, {"alphabet": "ab"}, {"alphabet": ["a", "b", "c"]}, {"alphabet": "aba"}:
+        save_checkpoint(path, model, Adam(), Progress(), config)
+        with pytest.raises(CheckpointError, match=r"char_lm\.py"):
+            CharLM.load(path)
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_the_text(text_file, tmp_path, capsys):
+    assert char_lm.main(tiny(text_file)) == 0
+    text = text_file.read_text("utf-8")
+    text_file.write_text(text, encoding="utf-8-sig")
+    assert char_lm.main(tiny(text_file)) == 0
+    first, second = capsys.readouterr().out.split(text_file.name)[1:]
+    assert first == second
+    text_file.write_bytes(text.encode("utf-16"))
+    with pytest.raises(SystemExit, match="2"):
+        char_lm.main(tiny(text_file))
+    assert f"{text_file}: expected text in UTF-8" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_character_model_is_refused(tmp_path):
@@ -341,6 +399,7 @@ def test_a_run_prints_what_it_measured_and_a_saved_model_repeats_it(text_file, t
     loaded = capsys.readouterr().out
     assert "epoch" not in loaded
     measured, again = (out.split("the best first\n")[1] for out in (trained, loaded))
+    assert "saved in" in trained
     assert measured.split("\nWhat single")[0] == again
 
 
@@ -353,13 +412,19 @@ def test_the_held_out_part_is_judged_after_the_text_before_it():
     assert char_lm.held_out_bits(lm, corpus) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_page_shows_the_values_of_the_held_out_part(text_file, tmp_path, monkeypatch):
+def test_the_page_shows_the_values_of_the_held_out_part(text_file, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(char_lm, "CONTEXT", 600)  # all of the text before it
     text = text_file.read_text("utf-8")
     lm = make_model(text)
     lm.save(tmp_path / "m.npz")
     path = tmp_path / "cells.html"
-    char_lm.main(tiny(text_file, "--load", tmp_path / "m.npz", "--page", path))
+    options = tiny(text_file, "--load", tmp_path / "m.npz", "--page", path)
+    options.remove("--sample")
+    options.remove("40")
+    char_lm.main(options)
+    printed = capsys.readouterr().out
+    assert "What single cells follow" in printed
+    assert "best first" not in printed  # nothing is compared that nobody asked for
     reader = PageReader(path.read_text("utf-8"))
     assert reader.texts["text"] == "\n" + text[540:]
     expected = cell_values(lm, lm.encode(text))[540:]
@@ -385,13 +450,15 @@ def test_a_cell_is_shown_on_the_terminal(text_file, capsys):
     ("arguments", "message"),
     [
         (["--cell", "6"], "--cell: expected 0 to 5, given 6"),
-        (["--held-out", "1"], "too short: 0 characters to learn from, 600 held out"),
-        (["--held-out", "0"], "too short: 600 characters to learn from, 0 held out"),
-        (["--temperature", "0"], "--temperature: expected above 0, given 0.0"),
-        (["--lr", "nan"], "--lr: expected above 0, given nan"),
-        (["--epochs", "0"], "--epochs: expected at least 1, given 0"),
+        (["--held-out", "0.999"], "too short: 1 characters to learn from, 599 held out"),
+        (["--held-out", "1e-9"], "too short: 600 characters to learn from, 0 held out"),
+        (["--held-out", "inf"], "--held-out: expected a number between 0 and 1, given 'inf'"),
+        (["--temperature", "1e-320"], "--temperature: expected a number from 10⁻⁶ to 10⁶"),
+        (["--lr", "nan"], "--lr: expected a finite number above 0, given 'nan'"),
+        (["--epochs", "0"], "--epochs: expected a whole number from 1 on, given '0'"),
+        (["--resume"], "--resume needs --save PATH"),
         (["--load", "missing.npz"], "missing.npz"),
-        (["--load", "x", "--plot", "y"], "with --load there is none"),
+        (["--load", "x", "--plot", "y.png"], "with --load there is none"),
     ],
 )
 def test_a_wrong_option_is_named(text_file, capsys, arguments, message):

@@ -240,7 +240,11 @@ def test_lstm_learns():
         (90, ["--column", "other"], "line 2: given 'x'"),
         (90, [], "--csv FILE and --column NAME: expected both or neither"),
         (90, ["--column", "level"], "the validation part has 9 rows; expected at least 12"),
-        (90, ["--column", "level", "--horizon", "0"], "--horizon: expected at least 1, given 0"),
+        (
+            90,
+            ["--column", "level", "--horizon", "0"],
+            "--horizon: expected a whole number from 1 on, given '0'",
+        ),
         (0, ["--column", "level"], "the training part has 0 rows; expected at least 36"),
     ],
 )

@@ -36,7 +36,7 @@ def test_norms_are_those_of_the_state_that_the_rest_goes_on_from():
     for lag in range(1, steps + 1):
         begin, rest = x[: steps + 1 - lag], x[steps + 1 - lag :]
         _, _, cache = rnn.forward(rest, rnn(begin)[1])
-        _, dh, _ = rnn.backward(cache, dh_n=dh_n)
+        _, dh, _ = rnn.backward(cache, dstate=dh_n)
         np.testing.assert_allclose(plain["h"][lag], np.linalg.norm(dh[0], axis=-1), rtol=1e-12)
 
         _, _, cache = lstm.forward(rest, lstm(begin)[1])
@@ -57,4 +57,4 @@ def test_lesson_says_when_the_numbers_do_not_bear_it_out(capsys):
 def test_sizes_below_one_are_refused(capsys):
     with pytest.raises(SystemExit):
         demo.main(["--steps", "0"])
-    assert "expected at least 1" in capsys.readouterr().err
+    assert "--steps: expected a whole number from 1 on" in capsys.readouterr().err

@@ -265,7 +265,7 @@ def test_what_is_no_model_is_refused(tmp_path, capsys):
     for arguments, message in (
         (["--load", tmp_path / "page.html"], "expected a page that live.py made"),
         (["--load", tmp_path / "missing.npz"], "missing.npz"),
-        (["--units", "0"], "--units: expected at least 1, given 0"),
+        (["--units", "0"], "--units: expected a whole number from 1 on, given '0'"),
     ):
         with pytest.raises(SystemExit, match="2"):
             run_live(*arguments, "--out", tmp_path / "out.html")

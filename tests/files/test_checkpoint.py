@@ -123,6 +123,8 @@ def replaced(name, value):
         (replaced("progress.seed", -1), ["negative", "-1"]),
         (replaced("progress.step", 2**62), ["steps", str(2**62)]),
         (replaced("progress.loss_sum", np.nan), ["sums that training can reach", "nan"]),
+        (replaced("progress.state.0", [np.inf]), ["state of finite numbers"]),
+        (replaced("progress.state.1", [0.0]), ["progress", "unknown ['state.1']"]),
         (replaced("progress.hits", -1.0), ["sums that training can reach", "-1.0"]),
     ],
 )

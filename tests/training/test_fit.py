@@ -14,6 +14,7 @@ from npslstm import (
     pad_sequences,
     training_steps,
 )
+from npslstm.checkpoint import load_checkpoint, save_checkpoint
 from npslstm.datasets import load_embedded
 from npslstm.optim import Adam
 from npslstm.training import Progress
@@ -147,19 +148,26 @@ def test_windows_carry_the_state_and_begin_each_batch_of_rows_anew():
     assert records[-1].epoch_accuracy == (logits.argmax(axis=-1) == y).mean()
 
 
-def test_windows_go_on_only_where_no_state_is_needed():
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_windows_go_on_in_the_middle_of_a_batch_with_the_state_that_a_checkpoint_keeps(
+    tmp_path, stop
+):
     x, y, _ = problem("all", "labels")
     x, y = np.nan_to_num(x), np.abs(y) % K
     options = {"batch_size": 4, "window": 4, "epochs": 2}
     whole = [r.loss for r in training_steps(make("all"), x, y, optimizer=Adam(), **options)]
     twin, optimizer = make("all"), Adam()
-    options["optimizer"] = optimizer
-    steps = training_steps(twin, x, y, **options)
-    first = [next(steps) for _ in range(2)]
-    again = training_steps(twin, x, y, **options, start=first[-1].progress)
-    assert [r.loss for r in first] + [r.loss for r in again] == whole
-    with pytest.raises(ValueError, match=r"start: with window=4 .* of 2, given 3"):
-        next(training_steps(twin, x, y, **options, start=Progress(step=3)))
+    steps = training_steps(twin, x, y, optimizer=optimizer, **options)
+    first = [next(steps) for _ in range(stop)]
+    save_checkpoint(tmp_path / "run.npz", twin, optimizer, first[-1].progress)
+    saved, other = load_checkpoint(tmp_path / "run.npz"), Adam()
+    again = make("all")
+    saved.restore(again, other)
+    rest = training_steps(again, x, y, optimizer=other, **options, start=saved.progress)
+    assert [r.loss for r in first] + [r.loss for r in rest] == whole
+    assert len(saved.progress.state) == (2 if stop % 2 else 0)  # two windows a batch
+    with pytest.raises(ValueError, match=r"start: with window=4 .* of 2; given step 3 without"):
+        next(training_steps(twin, x, y, optimizer=Adam(), **options, start=Progress(step=3)))
 
 
 # --- what fit does beside ---

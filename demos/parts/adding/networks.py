@@ -65,7 +65,7 @@ class RNNModel:
         answer, head_cache = self.head.forward(h_n[0])
         value, danswer = loss(answer, y)
         dh_n, head_grads = self.head.backward(head_cache, danswer)
-        _, _, rnn_grads = self.rnn.backward(rnn_cache, dh_n=dh_n[None])
+        _, _, rnn_grads = self.rnn.backward(rnn_cache, dstate=dh_n[None])
         return value, _join(rnn_grads, head_grads)
 
 

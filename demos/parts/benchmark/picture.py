@@ -9,9 +9,8 @@ import numpy as np
 from parts.benchmark.report import Timing
 from parts.plotting import PALETTE, figure
 
-__all__ = ["ENDINGS", "draw"]
+__all__ = ["draw"]
 
-ENDINGS = ".png", ".svg", ".pdf"
 TITLES = {"step": "Training step", "inference": "Inference"}
 DTYPES = {"float32": ("blue", "o", -0.13), "float64": ("vermillion", "s", 0.13)}  # … and how low
 SCALE = (0.25, 0.5, 1, 2, 4, 8)

@@ -47,7 +47,8 @@ def ngram_bits(text: str, cut: int, max_order: int, alphabet_size: int) -> list[
 def compressor_bits(text: str, cut: int) -> dict[str, float]:
     """Return by how much the rest lengthens the compressed text, in bits per character.
 
-    Compressors learn as they go, from the rest, too, which is to their advantage.
+    Compressors learn as they go, from the rest, too, which is to their advantage. Where the longer
+    text takes fewer bytes, as one that only repeats itself may, that is 0.
     """
     compressors = {
         "gzip -9": lambda data: gzip.compress(data, 9),
@@ -57,6 +58,6 @@ def compressor_bits(text: str, cut: int) -> dict[str, float]:
     whole, known = text.encode(), text[:cut].encode()
     characters = len(text) - cut
     return {
-        name: 8 * (len(compress(whole)) - len(compress(known))) / characters
+        name: 8 * max(0, len(compress(whole)) - len(compress(known))) / characters
         for name, compress in compressors.items()
     }

@@ -11,7 +11,9 @@ import json
 import numpy as np
 
 from npslstm import LSTMModel, cross_entropy
-from npslstm.files import open_npz, write_npz
+from npslstm.arguments import check_like
+from npslstm.checkpoint import CheckpointError, load_checkpoint
+from npslstm.files import Blank, open_npz, write_npz
 
 __all__ = ["CharLM", "lanes"]
 
@@ -42,7 +44,7 @@ class CharLM:
         self.model = model
         # √K makes the mean square of an input 1, like that of any standardised input. With the
         # usual one-hot of 0 and 1 the first epoch is lost before the model notices what it reads.
-        self._one_hot = np.eye(len(alphabet), dtype=model.lstm.dtype) * len(alphabet) ** 0.5
+        self._one = len(alphabet) ** 0.5
 
     @classmethod
     def new(cls, alphabet: str, hidden: int, layers: int, seed: int) -> CharLM:
@@ -71,7 +73,9 @@ class CharLM:
 
     def inputs(self, ids: np.ndarray) -> np.ndarray:
         """Return what the LSTM reads: ids as one-hot vectors of length √K."""
-        return self._one_hot[ids]
+        x = np.zeros((*ids.shape, len(self.alphabet)), self.model.lstm.dtype)
+        np.put_along_axis(x, ids[..., None], self._one, axis=-1)
+        return x
 
     def read(self, ids: np.ndarray, state=None):
         """Return the logits after each character, and the state after the last."""
@@ -95,8 +99,8 @@ class CharLM:
         logits, state = self.read(self.encode(start))
         written = []
         for _ in range(length):
-            z = logits[-1].astype(np.float64) / temperature
-            p = np.exp(z - z.max())
+            z = logits[-1].astype(np.float64)
+            p = np.exp((z - z.max()) / temperature)
             written.append(rng.choice(len(p), p=p / p.sum()))
             logits, state = self.read(np.array(written[-1:]), state)
         return "".join(self.alphabet[place] for place in written)
@@ -112,7 +116,7 @@ class CharLM:
 
     @classmethod
     def load(cls, path) -> CharLM:
-        """Make the model that :meth:`save` wrote.
+        """Make the model that :meth:`save` wrote, or that is in a checkpoint of ``char_lm.py``.
 
         Raises
         ------
@@ -120,8 +124,23 @@ class CharLM:
             If the file is damaged, or holds another thing than a CharLM.
         """
         with open_npz(path, "a model of char_lm.py") as file:
-            alphabet = "".join(map(chr, file.read("alphabet").tolist()))
-            return cls(alphabet, LSTMModel.from_file(file, beside=["alphabet"]))
+            if "format_version" not in file.headers:
+                alphabet = "".join(map(chr, file.read("alphabet").tolist()))
+                return cls(alphabet, LSTMModel.from_file(file, beside=["alphabet"]))
+        checkpoint = load_checkpoint(path)
+        alphabet, params = checkpoint.config.get("alphabet"), checkpoint.params
+        weight = params.get("lstm.weight_hh_l0")
+        if not isinstance(alphabet, str) or weight is None or weight.ndim != 2:
+            raise CheckpointError(path, "a checkpoint, but not of char_lm.py")
+        layers = sum(name.startswith("lstm.weight_hh") for name in params)
+        sizes = len(alphabet), weight.shape[1], len(alphabet), layers
+        try:
+            check_like("params", params, LSTMModel(*sizes, readout="all", rng=Blank()).params)
+            lm = cls(alphabet, LSTMModel(*sizes, readout="all", rng=0))
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(path, f"no model of char_lm.py: {error}") from error
+        lm.model.load_params(params)
+        return lm
 
 
 def lanes(ids: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -41,23 +41,48 @@ class Series(NamedTuple):
 
 
 def read_series(path: Path, column: str) -> Series:
-    """Read a column of numbers from a CSV file whose first line names the columns."""
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        names = list(reader.fieldnames or [])
-        if column not in names:
-            raise ValueError(f"--column: expected one of {', '.join(names)}; given {column}")
-        times, values = [], []
-        for row in reader:
-            try:
-                value = float(row[column])
-            except (TypeError, ValueError):
-                value = np.nan
-            if not np.isfinite(value):
-                given = f"{path}, line {reader.line_num}: given {row[column]!r}"
-                raise ValueError(f"--column: expected a finite number in every row; {given}")
-            times.append(row[names[0]])
-            values.append(value)
+    """Read a column of numbers from a CSV file whose first line names the columns.
+
+    Raises
+    ------
+    ValueError
+        If there is not exactly one such column, or not exactly one finite number in each row.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:  # a mark at its start is no name
+        reader = csv.reader(file, strict=True)
+        try:
+            return _read_rows(reader, path, column)
+        except csv.Error as error:
+            line = f"{path}, line {reader.line_num}"
+            raise ValueError(f"{line}: {error}; is a quotation mark left open?") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: expected text in UTF-8; {error}") from error
+
+
+def _read_rows(reader, path: Path, column: str) -> Series:
+    names = next(reader, [])
+    if names.count(column) != 1:
+        found = "it is there more than once" if column in names else f"given {column}"
+        raise ValueError(f"--column: expected one of {', '.join(names)}; {found}")
+    place, times, values = names.index(column), [], []
+    for row in reader:
+        if not row:  # an empty line
+            continue
+        where = f"{path}, line {reader.line_num}"
+        if len(row) != len(names):
+            raise ValueError(
+                f"{where}: expected {len(names)} values, given {len(row)}; a decimal comma is not "
+                "understood, write 1.5"
+            )
+        try:
+            value = float(row[place])
+        except ValueError:
+            value = np.nan
+        if not np.isfinite(value):
+            given = f"{where}: given {row[place]!r}"
+            raise ValueError(f"--column: expected a finite number in every row; {given}")
+        times.append(row[0])
+        values.append(value)
     return Series(column, names[0], times, np.array(values))
 
 
