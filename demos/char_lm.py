@@ -160,9 +160,8 @@ def main(argv: list[str] | None = None) -> None:
     held_out = f"{len(corpus.text) - corpus.cut:,} held-out characters"
     print(f"{corpus.name}: {corpus.cut:,} characters to learn from, {held_out}")
     print(f"{len(lm.alphabet)} different characters; LSTM with {parameters:,} parameters")
-    if (
-        args.load and (args.cell is not None or args.page) and args.sample is None
-    ):  # nothing to wait for
+    looking = args.cell is not None or args.page
+    if args.load and looking and args.sample is None:  # there is nothing to wait for
         look_inside(lm, corpus, args)
         return
     with make_session(lm, corpus, args) as session:

@@ -246,8 +246,8 @@ def test_check_finds_a_mistake():
         (["--sizes", "1,2,3"], "expected five numbers from 1 to 100,000, given '1,2,3'"),
         (["--sizes", "1,2,3,4,0"], "expected five numbers from 1 to 100,000, given '1,2,3,4,0'"),
         (["--rounds", "0"], "expected a whole number from 1 on, given '0'"),
-        (["--reach", "101"], "expected more than 0 and less than 100, given 101"),
-        (["--reach", "nan"], "expected more than 0 and less than 100, given nan"),
+        (["--reach", "101"], "expected more than 0 and less than 100, given '101'"),
+        (["--reach", "nan"], "expected more than 0 and less than 100, given 'nan'"),
         (["--reach", "97", "--only", "step"], "--reach is for the part job"),
         (["--data", "nowhere"], "--data: nowhere"),
         (
