@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+import sys
 from collections import Counter
+from pathlib import Path
 
 import compare
 import pytest
@@ -30,6 +33,14 @@ LONG = ("demos", "mistakes")  # rooms whose tests are marked long: together half
 
 
 def pytest_addoption(parser):
+    parser.addoption(
+        "--kind",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="run these files, and draw the kinds of cell that they add to npslstm.cells.VARIANTS "
+        "in place of all others (npslstm/cells/README.md)",
+    )
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
     parser.addoption(
         "--torch", action="store_true", help="a parity test that cannot import torch is an error"
@@ -43,6 +54,22 @@ def pytest_addoption(parser):
     parser.addoption(
         "--browser", action="store_true", help="likewise for a browser and the tests of the pages"
     )
+
+
+def pytest_configure(config):
+    """Let the kinds of cell of ``--kind`` be those that are drawn."""
+    if not (files := config.getoption("--kind")):
+        return
+    import cases
+
+    from npslstm.cells import VARIANTS
+
+    before = set(VARIANTS)
+    for file in files:
+        found = importlib.util.spec_from_file_location(Path(file).stem, file)
+        sys.modules[found.name] = module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+    cases.CELLS = cases.MODELS = cases.KINDS = tuple(n for n in VARIANTS if n not in before)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -17,7 +17,8 @@ from npslstm.rnn import GRU, RNN
 
 PROJECTED = "projected"  # the standard LSTM with proj_size
 NO_CELL_STATE = "gru", "rnn"
-MODELS = *VARIANTS, *NO_CELL_STATE
+CELLS = tuple(VARIANTS)
+MODELS = *CELLS, *NO_CELL_STATE
 KINDS = *MODELS, PROJECTED
 
 

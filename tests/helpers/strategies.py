@@ -7,11 +7,9 @@ T = N = D = H = 1 and is printed as one line that makes the problem again.
 from __future__ import annotations
 
 import pytest
-from cases import KINDS, MODELS, CellCase, LSTMCase, ModelCase
+from cases import CELLS, KINDS, MODELS, CellCase, LSTMCase, ModelCase
 from hypothesis import given
 from hypothesis import strategies as st
-
-from npslstm.cells import VARIANTS
 
 CELL = {
     "N": st.integers(0, 4) | st.none(),
@@ -19,7 +17,7 @@ CELL = {
     "H": st.integers(1, 4),
     "bias": st.booleans(),
     "seed": st.integers(0, 2**32 - 1),
-    "kind": st.sampled_from(list(VARIANTS)),
+    "kind": st.sampled_from(CELLS),
 }
 LSTM = CELL | {
     "kind": st.sampled_from(KINDS),
