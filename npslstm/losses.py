@@ -18,14 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, check_array
+from .arguments import Array, check_labels, check_target
 
 __all__ = [
-    "check_labels",
-    "check_target",
     "cross_entropy",
     "cross_entropy_second",
-    "is_one_hot",
     "mean_squared_error",
     "mean_squared_error_second",
     "second_derivative",
@@ -240,75 +237,6 @@ def second_derivative(loss: Callable[..., tuple[Any, Array]]) -> Callable[..., A
             f"known, given {name}"
         )
     return known[loss]
-
-
-def check_labels(
-    name: str, labels: ArrayLike, shape: tuple[int, ...], classes: int, counted: Array | None = None
-) -> Array:
-    """Return labels as an array once they fit: integers in [0, K), one for each row.
-
-    Parameters
-    ----------
-    name : str
-        What to call them; the last word is what a remedy calls the array.
-    labels : array
-    shape : tuple of int
-    classes : int
-        K.
-    counted : boolean array, optional
-        Where they must be in range; everywhere by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they do not; the message says what to do about the usual mistakes.
-    """
-    variable = name.split()[-1]
-    if isinstance(labels, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name}: expected a plain array, given a masked one, whose mask would be ignored; "
-            f"use {variable}.data with mask=~{variable}.mask"
-        )
-    labels = np.asarray(labels)
-    one_hot = ""
-    if is_one_hot(labels, shape, classes):
-        one_hot = f"; they look one-hot: use {variable}.argmax(axis=-1)"
-    if not np.issubdtype(labels.dtype, np.integer):
-        remedy = one_hot or _to_integers(labels, variable)
-        raise TypeError(f"{name}: expected integers, given {labels.dtype}{remedy}")
-    if labels.shape != shape:
-        remedy = f"; use {variable}[..., 0]" if labels.shape == (*shape, 1) else one_hot
-        raise ValueError(f"{name}: expected shape {shape}, given {labels.shape}{remedy}")
-    y = labels if counted is None else labels[counted]
-    outside = y[(y < 0) | (y >= classes)]
-    if outside.size:
-        remedy = ""
-        if y.min() == 1 and y.max() == classes:
-            remedy = f"; they count from 1: use {variable} - 1"
-        raise ValueError(f"{name}: expected integers in [0, {classes}), given {outside[0]}{remedy}")
-    return labels
-
-
-def check_target(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Demand numbers of this shape and dtype; say so where only the last axis is missing."""
-    missing = shape[-1] == 1 and np.shape(target) == shape[:-1]
-    hint = f"; use {name.split()[-1]}[..., None]" if missing else ""
-    check_array(name, target, shape, dtype, hint)
-
-
-def is_one_hot(labels: Array, shape: tuple[int, ...], classes: int) -> bool:
-    """Whether the last axis holds a 1 for the class, or probabilities, in place of its number."""
-    fits = labels.shape == (*shape, classes) and labels.dtype.kind in "biuf"
-    return fits and bool(np.allclose(labels.sum(axis=-1), 1))
-
-
-def _to_integers(labels: Array, variable: str) -> str:
-    """Say how labels of another dtype become integers."""
-    if labels.dtype.kind not in "biuf":
-        return f"; use np.unique({variable}, return_inverse=True)[1]"
-    if np.array_equal(labels, np.trunc(labels)):
-        return f"; use {variable}.astype(np.int64)"
-    return "; for numbers as targets use loss=mean_squared_error"
 
 
 def _check_weights(weights: ArrayLike | None, logits: Array) -> Array:

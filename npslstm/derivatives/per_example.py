@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import Array, check_layout
+from ..cells import Kind
 from ..kernel.schedule import LayerCache, Plan
 from ..kernel.weights import State, Weights
 from ..losses import cross_entropy
@@ -20,7 +21,7 @@ from .adjoints import block_adjoints
 
 __all__ = ["per_example_grad_norms"]
 
-SLICE = 2**21  # numbers in the weight gradients of the examples that are held at once
+SLICE = 2**18  # numbers in the weight gradients of the examples that are held at once
 
 
 def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None) -> Array:
@@ -78,9 +79,9 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
         np.moveaxis(a, rows_axis, 0).reshape(layout.rows, -1, a.shape[-1])
         for a in (dlogits, cache.head.x)
     )
-    squares = _square(np.matmul(own_d.swapaxes(1, 2), own_x), axes=(1, 2))
+    squares = _square(np.matmul(own_d.swapaxes(1, 2), own_x)).sum(axis=(1, 2))
     if head.bias:
-        squares += _square(own_d.sum(axis=1), axes=(1,))
+        squares += _square(own_d.sum(axis=1)).sum(axis=1)
 
     dout, dstate = model.read_backward(cache.lstm, dlogits @ head.params["weight"], None)
     dends = layers.states_inside("dstate", dstate, layout)
@@ -110,7 +111,7 @@ def _layer(
     steps, rows, features = cache.x.shape
     dtype, hidden = cache.x.dtype, weights.hidden
     kind, inputs = weights.kind, len(weights.kind.inputs)
-    da = np.zeros((rows, inputs * hidden, steps), dtype)
+    da = np.zeros((rows, steps, inputs * hidden), dtype)
     read = np.zeros((rows, steps, features + 1 + weights.output), dtype)  # x, 1, h_prev
     extra = [np.zeros((rows, hidden), dtype) for _ in kind.extra]
     dstate = dstate.map(np.copy)
@@ -123,7 +124,7 @@ def _layer(
         adjoints = block_adjoints(weights, saved.local, here, now)
         now.put(adjoints.start)
         das = adjoints.d[:, kind.da]
-        da[n0:n1, :, t0:t1] = das.reshape(t1 - t0, -1, n1 - n0).transpose(2, 1, 0)
+        da[n0:n1, t0:t1] = das.reshape(t1 - t0, -1, n1 - n0).transpose(2, 0, 1)
         block = read[n0:n1, t0:t1]
         block[:, :, :features], block[:, :, features] = saved.x.swapaxes(0, 1), 1
         block[:, :, features + 1 :] = saved.h_prev.swapaxes(0, 1)
@@ -131,19 +132,32 @@ def _layer(
             terms = kind.extra_gradients(tuple(das.swapaxes(0, 1)), saved.c[:-1], saved.c[1:])
             for total, term in zip(extra, terms, strict=True):
                 total[n0:n1] += term.sum(axis=0).T
-    dx = np.matmul(da.transpose(2, 0, 1), weights.weight_ih)  # (T, N, D), (19)
-    squares = sum((_square(own, axes=(1,)) for own in extra), np.zeros(rows, dtype))
-    width = max(1, SLICE // (da.shape[1] * read.shape[2]))
+    dx = (da @ weights.weight_ih).swapaxes(0, 1)  # (T, N, D), (19)
+    squares = sum((_square(own).sum(axis=1) for own in extra), np.zeros(rows, dtype))
+    counts = _counts(kind, weights.bias is not None, features, weights.output).astype(dtype)
+    width = max(1, SLICE // (da.shape[2] * read.shape[2]))
     for n in range(0, rows, width):
         part = slice(n, n + width)
-        own = np.moveaxis(da[part] @ read[part], 0, -1)  # dW of each row, (B·H, D + 1 + P, rows)
-        pieces = own[:, :features], own[:, features], own[:, features + 1 :]
-        for name, gradient in kind.named_gradients(*pieces).items():
-            if weights.bias is not None or name.startswith("weight"):
-                squares[part] += _square(gradient, axes=tuple(range(gradient.ndim - 1)))
+        own = da[part].swapaxes(1, 2) @ read[part]  # dW of each row, (rows, B·H, D + 1 + P)
+        own = own.reshape(-1, inputs, hidden, read.shape[2])
+        squares[part] += (np.einsum("nbhk,nbhk->nbk", own, own) * counts).sum(axis=(1, 2))
     return dx, squares
 
 
-def _square(array: Array, axes: tuple[int, ...]) -> Array:
-    """Return Σ |z|² over some axes."""
-    return (array.real**2 + array.imag**2 if array.dtype.kind == "c" else array**2).sum(axis=axes)
+def _counts(kind: Kind, bias: bool, features: int, output: int) -> Array:
+    """Say how many parameters each entry of [W_ih b W_hh] is part of, (B, D + 1 + P).
+
+    One, but for the two biases that (1) adds, and the blocks that the GRU fills with zeros: a unit
+    gradient in each place shows where it goes.
+    """
+    inputs, counts = len(kind.inputs), []
+    for place in range(3):
+        units = [np.eye(inputs) * (place == k) for k in range(3)]
+        named = kind.named_gradients(*units)
+        counts.append(sum(g.sum(axis=0) for n, g in named.items() if bias or n[:4] != "bias"))
+    return np.repeat(np.stack(counts, axis=1), [features, 1, output], axis=1)
+
+
+def _square(array: Array) -> Array:
+    """Return |z|²."""
+    return (array * array.conj()).real

@@ -8,8 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array, check_array, check_lengths, check_size
-from ..losses import check_labels, check_target, cross_entropy, is_one_hot, mean_squared_error
+from ..arguments import (
+    Array,
+    check_array,
+    check_labels,
+    check_lengths,
+    check_size,
+    check_target,
+    is_one_hot,
+)
+from ..losses import cross_entropy, mean_squared_error
 
 __all__ = ["batch_check", "check_arrays", "check_finite", "check_sequences", "check_targets"]
 
