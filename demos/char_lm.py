@@ -174,13 +174,13 @@ def run(corpus: Corpus, lm: CharLM, args: argparse.Namespace, session: Session) 
     optimizer = Adam()
     start, said = session.begin(lm.model, optimizer, args.seed)
     print(f"saved in {said}\n" if said else "", flush=True)
-    others = baselines(corpus, len(lm.alphabet))
     curve = Curve([], [], [], [])
     if not args.load:
         curve = train(lm, optimizer, corpus, args, session, start)
     if args.save:
         print(f"wrote {args.save} ({args.save.stat().st_size / 1000:.0f} kB)")
 
+    others = baselines(corpus, len(lm.alphabet))
     bits = {"LSTM": held_out_bits(lm, corpus), **others}
     ranking = sorted(bits, key=bits.__getitem__)
     characters = f"{len(corpus.text) - corpus.cut:,} held-out characters"

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from npslstm.files import replacing
+from npslstm.training.display import can_show_bars, new_bar
 
 __all__ = ["PAGE_WIDTH", "PALETTE", "figure", "have_matplotlib", "progress", "save"]
 
@@ -90,8 +91,4 @@ def save(fig, path) -> None:
 
 def progress(items, label: str, total: int | None = None):
     """Iterate over ``items`` behind a progress bar: on a terminal, and where tqdm is installed."""
-    if sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
-        from tqdm import tqdm
-
-        return tqdm(items, label, total, leave=False)
-    return items
+    return new_bar(items, desc=label, total=total, leave=False) if can_show_bars() else items

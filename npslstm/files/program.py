@@ -84,7 +84,8 @@ def _prepare_streams() -> None:
     """Open what is closed, to nowhere, and let no character be an error."""
     for name in ("stdin", "stdout", "stderr"):  # in this order: a file gets the lowest free number
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+            nowhere, mode = os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"
+            setattr(sys, name, open(nowhere, mode, closefd=False))  # noqa: SIM115, to the end
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # a stream of somebody's own making
             stream.reconfigure(errors="npslstm.plain")  # type: ignore[union-attr]

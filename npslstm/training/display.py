@@ -6,11 +6,12 @@ import importlib.util
 import math
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from .records import StepRecord
 
-__all__ = ["Display"]
+__all__ = ["Display", "can_show_bars", "new_bar"]
 
 
 class Display:
@@ -24,7 +25,7 @@ class Display:
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
-        self.terminal = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
+        self.terminal = can_show_bars()
         self.bar: Any = None
         self.largest_norm = 0.0
 
@@ -67,16 +68,44 @@ def _said(loss: float, accuracy: float) -> str:
     return f"loss {loss:.4f}" + ("" if math.isnan(accuracy) else f", accuracy {accuracy:.2%}")
 
 
-def _start_bar(title: str, record: StepRecord) -> Any:
-    """Return a progress bar for the epoch of this record."""
+def can_show_bars() -> bool:
+    """Say whether errors go to a terminal, and tqdm is installed."""
+    terminal = sys.stderr is not None and sys.stderr.isatty()  # None: there is no stderr
+    return terminal and importlib.util.find_spec("tqdm") is not None
+
+
+def new_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
+    """Return a bar of tqdm that stays on one line when the terminal becomes narrower."""
     from tqdm import tqdm
 
-    width, height = os.get_terminal_size(sys.stderr.fileno())  # 0 where the terminal cannot say
-    return tqdm(
+    class Bar(tqdm):
+        ncols: int
+
+        def display(self, *args: Any, **options: Any) -> Any:
+            width, height = _terminal_size()
+            if self.ncols != width:
+                self.ncols, self.nrows = width, height
+                # tqdm fills each line with blanks up to the length of the last one: they would wrap
+                self.sp = self.status_printer(self.fp)
+            return super().display(*args, **options)
+
+    width, height = _terminal_size()
+    return Bar(items, ncols=width, nrows=height, **options)
+
+
+def _terminal_size() -> tuple[int, int]:
+    try:
+        width, height = os.get_terminal_size(sys.stderr.fileno())
+    except OSError:  # no terminal
+        return 80, 24
+    return width or 80, height or 24  # 0 where the terminal cannot say
+
+
+def _start_bar(title: str, record: StepRecord) -> Any:
+    """Return a progress bar for the epoch of this record."""
+    return new_bar(
         desc=title,
         total=record.steps_per_epoch,
         initial=(record.step - 1) % record.steps_per_epoch,
         bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} {remaining}{postfix}",
-        ncols=width or 80,
-        nrows=height or 24,
     )

@@ -255,12 +255,77 @@ def test_what_cannot_be_forecast_is_refused(capsys, tmp_path, rows, options, mes
     assert message in capsys.readouterr().err
 
 
-def test_a_constant_series_and_a_missing_file_are_refused(capsys, tmp_path):
-    file = write_csv(tmp_path / "mine.csv", np.ones(200))
-    for path, message in ((file, "expected values that differ"), (tmp_path / "no.csv", "no.csv")):
-        with pytest.raises(SystemExit, match="2"):
-            demo.main(["--csv", str(path), "--column", "level"])
-        assert message in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([14.62] * 120, "expected values that differ"),  # their deviation is 2e-15, by rounding
+        ([1e-200, 2e-200] * 60, "expected values that can be squared, given 1e-200 to 2e-200"),
+        ([1e200, 2e200] * 60, "expected values that can be squared, given 1e+200 to 2e+200"),
+    ],
+)
+def test_what_has_no_scale_is_refused_before_training(capsys, tmp_path, values, message):
+    file = write_csv(tmp_path / "mine.csv", values)
+    with pytest.raises(SystemExit, match="2"):
+        demo.main(["--csv", str(file), "--column", "level"])
+    printed, errors = capsys.readouterr()
+    assert message in errors
+    assert printed == ""
+
+
+def test_a_missing_file_is_refused(capsys, tmp_path):
+    with pytest.raises(SystemExit, match="2"):
+        demo.main(["--csv", str(tmp_path / "no.csv"), "--column", "level"])
+    assert "no.csv" in capsys.readouterr().err
+
+
+def test_a_series_that_repeats_itself_exactly_ends_with_its_table(capsys, tmp_path):
+    file = write_csv(tmp_path / "mine.csv", [1, 5, 2, 8, 3, 0] * 20)
+    options = [
+        "--column",
+        "level",
+        "--season",
+        "6",
+        "--horizon",
+        "4",
+        "--hidden",
+        "2",
+        "--epochs",
+        "1",
+        "--seeds",
+        "1",
+    ]
+    assert demo.main(["--csv", str(file), *options]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"seasonal-naive +0\.00\* ", printed)
+    assert "the best is seasonal-naive, 100.0% ahead of autoregression" in printed
+    assert printed.count(": inf\n") == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("day,level\n1,11,64\n", "line 2: expected 2 values, given 3; a decimal comma is not"),
+        ("day,level\n1\n", "line 2: expected 2 values, given 1"),
+        ("day,level,level\n1,2,3\n", "--column: expected one of day, level, level; it is there"),
+        ('day,level\n1,2\n"2,3\n4,5\n', "line 4: unexpected end of data; is a quotation mark"),
+        (f'day,level\n1,"{"x" * 200_000}"\n', "line 2: field larger than field limit (131072)"),
+        ("day,level\n1,é\n".encode("latin-1"), "mine.csv: expected text in UTF-8"),
+        ("", "--column: expected one of ; given level"),
+    ],
+)
+def test_a_file_that_says_something_else_is_not_misread(tmp_path, text, message):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=re.escape(message)):
+        methods.read_series(path, "level")
+
+
+def test_what_a_table_program_adds_is_no_part_of_the_series(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes('\ufefflevel,day\r\n1.5,"a, b"\r\n\r\n2,c\r\n'.encode())
+    series = methods.read_series(path, "level")
+    assert series[:3] == ("level", "level", ["1.5", "2"])
+    assert series.values.tolist() == [1.5, 2]
 
 
 # --- the sunspots ---
