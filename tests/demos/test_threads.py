@@ -86,4 +86,4 @@ def test_every_demo_chooses_before_it_imports_numpy(demo):
     lines = demo.read_text(encoding="utf-8").splitlines()
     imports = [line for line in lines if line.startswith(("import ", "from "))]
     assert imports[0] == "from __future__ import annotations"
-    assert imports[1].startswith("from parts import threads")
+    assert imports[1].startswith("from parts import program")

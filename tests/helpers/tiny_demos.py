@@ -13,7 +13,7 @@ from typing import NamedTuple
 DEMOS = Path(__file__).parents[2] / "demos"
 SCRIPTS = sorted(path.name for path in DEMOS.glob("*.py"))
 
-# A new demo needs a line here. The folder that it runs in has text.txt and series.csv.
+# A new demo needs a line here. The folder that it runs in has text.txt, series.csv and voices.
 TINY = {
     "adding.py": "--steps 4 --hidden 2 --batch 5 --sequences 20 --seeds 1",
     "benchmark.py": "--quick --only check",
@@ -23,6 +23,7 @@ TINY = {
     "live.py": "--units 3 --epochs 1 --out page.html",
     "mnist.py": "--hidden 2 --batch-size 64 --max-steps 3",
     "one_step_by_hand.py": "--set f=0",
+    "speech.py": "--own voices --hidden 2 --epochs 1 --seeds 1",
 }
 COMMANDS = {  # of python -m npslstm
     "gradcheck --intermediates": "gradcheck --intermediates --hidden 2 --steps 3",
@@ -38,6 +39,10 @@ def write_inputs(folder):
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
     rows = "".join(f"день {k},{k % 7 + k / 50}\n" for k in range(60))
     (folder / "series.csv").write_text("x,y\n" + rows, encoding="utf-8")
+    for voice in "Ж", "∂":
+        (folder / "voices" / voice).mkdir(parents=True)
+        for k in range(4):
+            (folder / "voices" / voice / f"{k}.csv").write_text("0,1\n" * (k + 2))
     from npslstm.exercises.sheet import sheet
 
     (folder / "exercise_1.py").write_text(sheet(1).text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Parts of ``speech.py``: the recordings, those who listen, and the pictures."""
