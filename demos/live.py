@@ -22,23 +22,25 @@ from pathlib import Path
 
 from parts import options
 from parts.live.builder import build, read_model
+from parts.session import Interrupt
 
 from npslstm import LSTMModel
 from npslstm.datasets import MNIST, as_sequences, load_embedded
 from npslstm.files import replacing
 from npslstm.optim import Adam
-from npslstm.training import Progress, fit, steps_per_epoch
+from npslstm.training import Progress, steps_per_epoch, training_steps
+from npslstm.training.display import Display
 from npslstm.training.learning_rate import one_cycle
 
 PAGE = Path(__file__).with_name("live.html")
 LEARNING_RATE, BATCH = 8e-3, 64
 
 
-def train(data: MNIST, units: int, epochs: int, seed: int) -> LSTMModel:
-    """Return a model that has learnt to read digits row by row."""
+def train(data: MNIST, units: int, epochs: int, seed: int) -> tuple[LSTMModel, bool]:
+    """Return a model that has learnt to read digits row by row, and whether Ctrl-C ended that."""
     model = LSTMModel(28, units, 10, batch_first=True, forget_bias=1.0, rng=seed)
     steps = epochs * steps_per_epoch(len(data.train_images), BATCH)
-    fit(
+    records = training_steps(
         model,
         data.train_images,
         data.train_labels,
@@ -48,10 +50,14 @@ def train(data: MNIST, units: int, epochs: int, seed: int) -> LSTMModel:
         schedule=one_cycle(LEARNING_RATE, steps),
         max_norm=1.0,
         transform=as_sequences,
-        verbose=True,
         start=Progress(seed),
     )
-    return model
+    with Display(epochs) as display, Interrupt() as interrupt:
+        for record in records:
+            display.show(record)
+            if interrupt.requested:
+                break
+    return model, interrupt.requested
 
 
 def load(path: Path) -> LSTMModel:
@@ -66,37 +72,33 @@ def main(argv: list[str] | None = None) -> None:
     """Train or load a model, and write the page."""
     parser = program.parser(__doc__)
     add = parser.add_argument
-    add(
-        "--load",
-        metavar="MODEL",
-        type=Path,
-        help="use this model (.npz), or that of a page (.html)",
-    )
+    known = "use this model (.npz), or that of a page (.html)"
+    add("--load", metavar="MODEL", type=Path, help=known)
     add("--units", metavar="H", type=options.units, default=64, help="units of the model (64)")
-    add(
-        "--epochs",
-        metavar="E",
-        type=options.count,
-        default=12,
-        help="passes over the data (12)",
-    )
+    passes = "passes over the 4,000 images (12)"
+    add("--epochs", metavar="E", type=options.count, default=12, help=passes)
     add("--seed", type=options.seed, default=0, help="of the first weights and of the shuffles (0)")
     where = "where to write the page"
     add("--out", metavar="PATH", type=options.output, default=str(PAGE), help=where)
     add("--open", action="store_true", help="open it in the browser")
     args = parser.parse_args(argv)
-    data = load_embedded()
+    data, stopped = load_embedded(), False
     if args.load:
         try:
             page = build(load(args.load), data)
         except (OSError, ValueError) as error:
             parser.error(str(error))
     else:
-        page = build(train(data, args.units, args.epochs, args.seed), data)
+        model, stopped = train(data, args.units, args.epochs, args.seed)
+        if stopped and args.out == PAGE:  # which nobody asked for
+            raise KeyboardInterrupt(f"Stopped; {PAGE.name} is as it was (--out PATH would be new)")
+        page = build(model, data)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(args.out) as file:
         file.write(page.encode())
     print(f"wrote {args.out} ({args.out.stat().st_size / 1000:.0f} kB)")
+    if stopped:
+        raise KeyboardInterrupt(f"Stopped; {args.out} has what was learnt so far")
     if args.open:
         webbrowser.open(args.out.resolve().as_uri())
 

@@ -118,7 +118,8 @@ def test_ctrl_c_ends_with_a_line_and_the_status_of_shells(run, script, monkeypat
     assert ran.status == 130
     assert ran.errors.startswith("Stopped")
     assert ran.errors.count("\n") == 1
-    assert set(tmp_path.iterdir()) == before
+    saved = {path.name for path in set(tmp_path.iterdir()) - before}
+    assert saved == set(re.findall(r"--(?:out|save) (\S+)", TINY[script]))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

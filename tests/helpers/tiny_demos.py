@@ -17,10 +17,10 @@ SCRIPTS = sorted(path.name for path in DEMOS.glob("*.py"))
 TINY = {
     "adding.py": "--steps 4 --hidden 2 --batch 5 --sequences 20 --seeds 1",
     "benchmark.py": "--quick --only check",
-    "char_lm.py": "--text text.txt --hidden 3 --batch 2 --steps 9 --epochs 2 --sample 99 --cell 1",
+    "char_lm.py": "--text text.txt --hidden 3 --batch 2 --steps 9 --epochs 2 --save lm.npz",
     "forecast.py": "--csv series.csv --column y --season 7 --horizon 3 --hidden 2 --epochs 1",
     "gradient_flow.py": "--steps 3 --hidden 3 --seeds 1",
-    "live.py": "--units 3 --epochs 1 --out page.html",
+    "live.py": "--units 3 --epochs 9 --out page.html",
     "mnist.py": "--hidden 2 --batch-size 64 --max-steps 3",
     "one_step_by_hand.py": "--set f=0",
     "speech.py": "--own voices --hidden 2 --epochs 1 --seeds 1",
