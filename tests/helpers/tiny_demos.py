@@ -17,6 +17,7 @@ SCRIPTS = sorted(path.name for path in DEMOS.glob("*.py"))
 TINY = {
     "adding.py": "--steps 4 --hidden 2 --batch 5 --sequences 20 --seeds 1",
     "benchmark.py": "--quick --only check",
+    "beyond.py": "--steps 4 --hidden 3 --seeds 1",
     "char_lm.py": "--text text.txt --hidden 3 --batch 2 --steps 9 --epochs 2 --save lm.npz",
     "forecast.py": "--csv series.csv --column y --season 7 --horizon 3 --hidden 2 --epochs 1",
     "gradient_flow.py": "--steps 3 --hidden 3 --seeds 1",
