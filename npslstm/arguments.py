@@ -47,6 +47,8 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 def check_plain(name: str, array: Any) -> None:
     """Demand a NumPy array, and none whose mask or matrix rules would be lost without a word."""
+    if type(array) is np.ndarray:
+        return
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
     if isinstance(array, np.ma.MaskedArray | np.matrix):
@@ -102,15 +104,17 @@ def check_pair(
     return [zero if array is None else array for array, zero in zip(pair, zeros, strict=True)]
 
 
-def check_cache(cache: Any, kind: type, made_by: Mapping[str, Any]) -> None:
+def check_cache(cache: Any, kind: type, made_by: Any) -> None:
     """Demand a cache of this type, made by a layer like the one that is to invert it."""
     if not isinstance(cache, kind):
         raise TypeError(
             f"cache: expected what forward returned last, a {kind.__name__}, "
             f"given {type(cache).__name__}"
         )
-    for name, expected in made_by.items():
-        given = cache.made_by[name]  # type: ignore[attr-defined]
+    given_by = cache.made_by  # type: ignore[attr-defined]
+    if given_by == made_by:
+        return
+    for name, expected, given in zip(made_by._fields, made_by, given_by, strict=True):
         if given != expected:
             raise ValueError(
                 f"cache: expected that of a layer with {name}={expected}, given {name}={given}; "

@@ -99,10 +99,19 @@ def step_backward(
     return gradients, {name: grads[name] for name in params}
 
 
+class Made(NamedTuple):
+    """What a cache and the cell that is to invert it have in common."""
+
+    variant: str
+    input_size: int
+    hidden_size: int
+    dtype: np.dtype[Any]
+
+
 class CellCache(NamedTuple):
     """What one step's backward needs; nothing in it is ever written to again."""
 
-    made_by: dict[str, Any]  # what the cell is
+    made_by: Made
     x: Array  # (N, D)
     h_prev: Array  # (N, H)
     c_prev: Array  # (N, H)
@@ -110,7 +119,8 @@ class CellCache(NamedTuple):
     local: tuple[Array, ...]  # (N, H) each; of the standard cell (9)-(14)
 
     def __repr__(self) -> str:
-        return f"<cache of {', '.join(f'{name}={value}' for name, value in self.made_by.items())}>"
+        made = ", ".join(f"{name}={value}" for name, value in self.made_by._asdict().items())
+        return f"<cache of {made}>"
 
 
 class LSTMCell(Layer):
@@ -243,7 +253,6 @@ class LSTMCell(Layer):
         )
         return step["dx"], LSTMState(step["dh_prev"], step["dc_prev"]), grads
 
-    def _made_of(self) -> dict[str, Any]:
+    def _made_of(self) -> Made:
         """Say what a cache must have in common with the cell that is to invert it."""
-        names = "variant", "input_size", "hidden_size", "dtype"
-        return {name: getattr(self, name) for name in names}
+        return Made(self.variant, self.input_size, self.hidden_size, self.dtype)

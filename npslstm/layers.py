@@ -32,17 +32,30 @@ from .parameters import Layer, Parameters, ending
 __all__ = ["Recurrent", "SequenceCache"]
 
 
+class Made(NamedTuple):
+    """What a cache and the layer that is to invert it have in common."""
+
+    kind: str
+    input_size: int
+    hidden_size: int
+    proj_size: int
+    num_layers: int
+    bidirectional: bool
+    batch_first: bool
+    dtype: np.dtype[Any]
+
+
 class SequenceCache(NamedTuple):
     """What backward needs of a forward; nothing in it is ever written to again."""
 
-    made_by: dict[str, Any]  # what the layer is
+    made_by: Made
     layout: Layout
     plan: Plan
     layers: list[LayerCache]  # of each layer and direction
     dropout_masks: tuple[Array, ...]  # between layers, with the shape of out
 
     def __repr__(self) -> str:
-        sizes = {"T": self.layout.steps, "N": self.layout.rows, **self.made_by}
+        sizes = {"T": self.layout.steps, "N": self.layout.rows, **self.made_by._asdict()}
         return f"<cache of {', '.join(f'{name}={value}' for name, value in sizes.items())}>"
 
 
@@ -331,6 +344,10 @@ class Recurrent(Layer):
         Zeros stand in for None.
         """
         count = self.num_layers * self.directions
+        if state is None:
+            h = np.zeros((self.output_size, layout.rows), self.dtype)
+            c = np.zeros((self.hidden_size, layout.rows), self.dtype) if self.kind.has_c else None
+            return [State(h, c)] * count
         shapes = (
             layout.state_shape(count, self.output_size),
             layout.state_shape(count, self.hidden_size),
@@ -343,12 +360,28 @@ class Recurrent(Layer):
 
     def states_outside(self, states: list[State], layout: Layout) -> Any:
         """Join the states of all layers and directions, in the caller's layout."""
-        h = layout.state_outside(np.stack([state.h.T for state in states]))
-        cs = [state.c.T for state in states if state.c is not None]
-        return LSTMState(h, layout.state_outside(np.stack(cs))) if cs else h
+        h = layout.state_outside(_stacked([state.h for state in states]))
+        cs = [state.c for state in states if state.c is not None]
+        return LSTMState(h, layout.state_outside(_stacked(cs))) if cs else h
 
-    def _made_of(self) -> dict[str, Any]:
+    def _made_of(self) -> Made:
         """Say what a cache must have in common with the layer that is to invert it."""
-        names = "input_size", "hidden_size", "proj_size", "num_layers", "bidirectional", "dtype"
-        made_of = {name: getattr(self, name) for name in (*names, "batch_first")}
-        return {"kind": self.kind.name, **made_of}
+        return Made(
+            self.kind.name,
+            self.input_size,
+            self.hidden_size,
+            self.proj_size,
+            self.num_layers,
+            self.bidirectional,
+            self.batch_first,
+            self.dtype,
+        )
+
+
+def _stacked(states: list[Array]) -> Array:
+    """Return states (H, N) as one array (layers·directions, N, H)."""
+    size, rows = states[0].shape
+    stacked = np.empty((len(states), rows, size), states[0].dtype)
+    for place, state in zip(stacked, states, strict=True):
+        place[...] = state.T
+    return stacked

@@ -30,7 +30,7 @@ from .layers import Recurrent, SequenceCache
 from .linear import Linear, LinearCache
 from .losses import cross_entropy
 from .lstm import LSTM
-from .parameters import Layer, Parameters
+from .parameters import JoinedParameters, Layer, Parameters
 from .rnn import GRU, RNN
 
 __all__ = ["LSTMModel", "ModelCache"]
@@ -118,7 +118,7 @@ class LSTMModel(Layer):
     @property
     def params(self) -> Parameters:
         """The parameters of LSTM and head: a view, so what is replaced here is replaced there."""
-        return Parameters(parts={"lstm.": self.lstm.params, "head.": self.head.params})
+        return JoinedParameters(lstm=self.lstm.params, head=self.head.params)
 
     @params.setter
     def params(self, arrays: Mapping[str, Array]) -> None:

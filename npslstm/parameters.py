@@ -12,59 +12,54 @@ from numpy.typing import DTypeLike
 
 from .arguments import Array, check_array, check_dtype, check_like
 
-__all__ = ["Layer", "Parameters", "draw", "ending"]
+__all__ = ["JoinedParameters", "Layer", "Parameters", "draw", "ending"]
 
 
 class Parameters(MutableMapping[str, Array]):
     """Arrays by name: each may be changed in place or replaced by another of its shape and dtype.
 
-    No name can be added or removed. With ``parts``, a view of other parameters under longer names:
-    what is replaced here is replaced there, so that there is one truth.
+    No name can be added or removed.
 
     Parameters
     ----------
     arrays : mapping of str to ndarray
         Held as they are, not copied.
-    parts : mapping of str to Parameters, optional
-        Others to show here, by the prefix of their names.
     """
 
-    def __init__(
-        self,
-        arrays: Mapping[str, Array] | None = None,
-        parts: Mapping[str, Parameters] | None = None,
-    ) -> None:
-        self._own: dict[str, Array] = dict(arrays or {})
-        # Where the array of each name lies, and what it is called there.
-        self._place = {name: (self._own, name) for name in self._own}
-        for prefix, part in (parts or {}).items():
-            self._place |= {prefix + name: place for name, place in part._place.items()}
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays: dict[str, Array] = dict(arrays)
 
     def __getitem__(self, name: str) -> Array:
-        owner, own_name = self._place[name]
-        return owner[own_name]
+        return self._arrays[name]
 
     def __setitem__(self, name: str, array: Array) -> None:
-        if name not in self._place:
+        if name not in self:
             raise KeyError(f"params: expected one of {', '.join(self)}, given {name!r}")
         check_array(f"params[{name!r}]", array, self[name].shape, self[name].dtype)
-        owner, own_name = self._place[name]
-        owner[own_name] = array
+        self._put(name, array)
+
+    def _put(self, name: str, array: Array) -> None:
+        self._arrays[name] = array
 
     def __delitem__(self, name: str) -> None:
         raise TypeError("params: a parameter can be replaced, but not removed")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._place)
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._place)
+        return len(self._arrays)
 
     def __or__(self, other: Mapping[str, Array]) -> dict[str, Array]:
         return {**self, **other}
 
     def __ror__(self, other: Mapping[str, Array]) -> dict[str, Array]:
         return {**other, **self}
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the first, as of all."""
+        return next(iter(self._arrays.values())).dtype
 
     def copy(self) -> dict[str, Array]:
         """Return a dictionary of the same arrays."""
@@ -73,6 +68,30 @@ class Parameters(MutableMapping[str, Array]):
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in self.items())
         return f"<Parameters: {shapes}>"
+
+
+class JoinedParameters(Parameters):
+    """A view of other parameters under longer names: what is replaced here is replaced there.
+
+    Parameters
+    ----------
+    **parts : Parameters
+        Under ``lstm.name``, say, is ``name`` of the part ``lstm``.
+    """
+
+    def __init__(self, **parts: Parameters) -> None:
+        super().__init__({f"{p}.{n}": a for p, part in parts.items() for n, a in part.items()})
+        self._parts = parts
+
+    def __getitem__(self, name: str) -> Array:
+        part, _, own = name.partition(".")
+        if name not in self._arrays:
+            raise KeyError(name)
+        return self._parts[part][own]
+
+    def _put(self, name: str, array: Array) -> None:
+        part, _, own = name.partition(".")
+        self._parts[part][own] = array
 
 
 class Layer:
@@ -90,7 +109,7 @@ class Layer:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters."""
-        return next(iter(self.params.values())).dtype
+        return self.params.dtype
 
     def load_params(self, mapping: Mapping[str, Array]) -> None:
         """Copy parameters in, once every name, shape and dtype has been found right.

@@ -48,7 +48,7 @@ def block_adjoints(
     dhs = np.empty((steps, *d.shape[2:]), d.dtype)
     dh, dc = dstate
     step: Any = base.through_c if kind.has_c else base.through_h
-    weight_hh_t = weights.backward[1]
+    weight_hh_t = weights.weight_hh_t
     for t in reversed(range(steps)):
         dhs[t] = dh if dout is None else dh + dout[t].T
         by_dc, by_dh = local[t, : kind.by_dc], local[t, kind.by_dc :]

@@ -75,7 +75,7 @@ def layer_second(
 
     Returns dx and its tangent, if they are wanted, and the tangents of the parameters' gradients.
     """
-    weights, moved = Weights(kind, params), Weights(kind, params_dot)
+    weights, moved = (Weights.for_backward(kind, p) for p in (params, params_dot))
     blocks = [
         pair for pairs in zip(plan, cache.blocks, strict=True) for pair in zip(*pairs, strict=True)
     ]
@@ -85,7 +85,8 @@ def layer_second(
         _local_dot(weights, saved, tangents, c[:, n0:n1])
         for ((_, _, n0, n1), saved), tangents in zip(blocks, seen.tangents, strict=True)
     ]
-    weight_ih_t, (moved_ih_t, moved_hh_t) = weights.backward[0], moved.backward
+    weight_ih_t, moved_ih_t = weights.weight_ih_t, moved.weight_ih_t
+    moved_hh_t = moved.weight_hh_t
     dx = np.zeros((2, *cache.x.shape), dtype) if wanted else None
     dstate = Pair(*(part.map(lambda s: s.astype(dtype)) for part in dstate))
     gradients = Gradients.zeros(weights, dtype)

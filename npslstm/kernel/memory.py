@@ -32,14 +32,17 @@ from ..arguments import Array
 __all__ = ["Room", "Scratch", "empty", "forget", "give_back", "new_call", "scratch"]
 
 ALIGNMENT = 64  # bytes
+UNALIGNED = 16 * 1024  # bytes: below, to align costs more than it wins
 RECENT = 2  # calls: a training step is two, forward and backward
 SMALL = 4 * 2**20  # bytes of each sort that a thread keeps for longer,
 FEW = 16  # and so many objects
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-    """Return an uninitialised array, as ``np.empty`` does, that begins at such an address."""
+    """Return an uninitialised array; a large one begins at such an address."""
     dtype = np.dtype(dtype)
+    if math.prod(shape) * dtype.itemsize < UNALIGNED:
+        return np.empty(shape, dtype)
     return _aligned(uninitialised(_size(shape, dtype)), shape, dtype)
 
 
@@ -57,14 +60,13 @@ class Room:
     def __init__(self, shapes: Sequence[tuple[int, ...]], dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
         self.memory = _thread.array(sum(_size(shape, self.dtype) for shape in shapes))
-        self.start = 0
+        self.start = _misaligned(self.memory)
 
     def empty(self, shape: tuple[int, ...]) -> Array:
         """Return the next piece, uninitialised."""
-        end = self.start + _size(shape, self.dtype)
-        piece = self.memory[self.start : end]
-        self.start = end
-        return _aligned(piece, shape, self.dtype)
+        start, size = self.start, math.prod(shape) * self.dtype.itemsize
+        self.start += -(-size // ALIGNMENT) * ALIGNMENT
+        return self.memory[start : start + size].view(self.dtype).reshape(shape)
 
 
 class Scratch:
@@ -164,11 +166,13 @@ class _Thread(threading.local):
         """Count the call, and drop what is neither recent nor small, the oldest first."""
         self.calls += 1
         self.arrays = self._worth_keeping(self.arrays)
-        kept = self._worth_keeping(list(self.scratch.values()))
-        self.scratch = {work.key: work for work in kept}
+        scratch = list(self.scratch.values())
+        kept = self._worth_keeping(scratch)
+        if kept is not scratch:
+            self.scratch = {work.key: work for work in kept}
 
     def _worth_keeping(self, items: list[Any]) -> list[Any]:
-        nbytes = sum(item.nbytes for item in items)
+        nbytes = sum([item.nbytes for item in items])
         if nbytes <= SMALL and len(items) <= FEW:
             return items
         items = sorted(items, key=lambda item: item.last_call)
@@ -186,8 +190,13 @@ def _size(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 def _aligned(memory: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """View bytes, from the first good address on, as an array."""
-    start = -memory.__array_interface__["data"][0] % ALIGNMENT
+    start = _misaligned(memory)
     return memory[start : start + math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def _misaligned(memory: Array) -> int:
+    """Bytes from the beginning to the first good address."""
+    return -memory.__array_interface__["data"][0] % ALIGNMENT
 
 
 _thread = _Thread()

@@ -100,7 +100,7 @@ def layer_forward(
     Returns out ``(T, N, P)``, 0 at steps that no block covers; the state after each row's last
     step; and the cache.
     """
-    weights = Weights(kind, params)
+    weights = Weights.for_forward(kind, params)
     dtype = np.result_type(weights.dtype, x, *(s for s in state if s is not None))
     state = _own(state, dtype)
     out = _blank((*x.shape[:2], weights.output), dtype, plan)
@@ -126,7 +126,7 @@ def layer_backward(
     Returns dx ``(T, N, D)``, 0 at steps that no block covers; the gradient of the initial state;
     and those of the parameters, by name.
     """
-    weights = Weights(kind, params)
+    weights = Weights.for_backward(kind, params)
     given = [cache.x, *dstate, dout]
     dtype = np.result_type(weights.dtype, *(array for array in given if array is not None))
     dstate = _own(dstate, dtype)
@@ -157,8 +157,7 @@ def _run(
     for t0, t1, n0, n1 in segment:
         now = state.rows(n0, n1)
         block_out = None if out is None else out[t0:t1, n0:n1]
-        end, saved = block_forward(weights, x[t0:t1, n0:n1], now, block_out, space)
-        now.put(end)
+        saved = block_forward(weights, x[t0:t1, n0:n1], now, block_out, space)
         if saved is not None:
             blocks.append(saved)
     return blocks
@@ -168,7 +167,7 @@ def _run_again(
     kind: Kind, params: Mapping[str, Array], x: Array, state: State, segment: list[Block]
 ) -> list[Saved]:
     """Run a segment for its blocks alone; what is laid out for it is gone before backward runs."""
-    weights = Weights(kind, params)
+    weights = Weights.for_forward(kind, params)
     return _run(weights, x, state, segment, None, _space(weights, segment, state.h.dtype))
 
 
@@ -185,7 +184,7 @@ def _run_backward(
     for (t0, t1, n0, n1), saved in zip(reversed(segment), reversed(blocks), strict=True):
         now = dstate.rows(n0, n1)
         block_dout = None if dout is None else dout[t0:t1, n0:n1]
-        now.put(block_backward(weights, saved, block_dout, now, dx[t0:t1, n0:n1], gradients))
+        block_backward(weights, saved, block_dout, now, dx[t0:t1, n0:n1], gradients)
 
 
 def _space(

@@ -39,11 +39,10 @@ class ForwardScratch(Scratch):
                 self.column[t],
                 products[t % places],
                 self.run.arguments(t, self.h[t], self.m[t]),
-                self.m[t],
-                projected[t + 1],
             )
             for t in range(steps)
         ]
+        self.projections = list(zip(self.m, projected[1:], strict=True))
         self.pieces = [
             (slice(t, t + places), moves[t : t + places]) for t in range(0, steps, places)
         ]
@@ -72,11 +71,10 @@ class BackwardScratch(Scratch):
         self.product_project = self.dm.reshape(*self.split_project, n)
         self.moves = [
             (
-                t,
                 self.dout[t],
                 (self.d[t, by_dc:], self.d[t, -1], self.d[t, :by_dc], self.d[t, 0]),
                 self.da[t],
-                self.d[t, -1],
+                self.d[t, -1] if output == hidden else self.dhs[t],
             )
             for t in reversed(range(steps))
         ]

@@ -53,20 +53,19 @@ def kept(weights: Weights, steps: int, n: int) -> list[tuple[int, ...]]:
 
 def block_forward(
     weights: Weights, x: Array, state: State, out: Array | None, memory: Room | None
-) -> tuple[State, Saved | None]:
-    """Run ``steps`` steps; write h of every step to ``out``, if given.
+) -> Saved | None:
+    """Run ``steps`` steps; write h of every step to ``out``, if given, and advance ``state``.
 
-    Returns the state after the last step, and what :func:`block_backward` needs, in ``memory``;
-    nothing without it.
+    Returns what :func:`block_backward` needs, in ``memory``; nothing without it.
     """
     kind, (steps, n, features) = weights.kind, x.shape
-    dtype = np.result_type(weights.dtype, x, *(s for s in state if s is not None))
+    dtype = state.h.dtype
     sizes = steps, n, features, weights.hidden, weights.output
     work = scratch(ForwardScratch, kind, *sizes, dtype)
     work.column[:-1, :features] = x.transpose(0, 2, 1)
     work.h[0] = state.h
     work.run.begin(state.c, weights.extra)
-    stacked, multiply = weights.forward.reshape(*work.split, -1), multiplier(work.split)
+    stacked, multiply = weights.stacked.reshape(*work.split, -1), multiplier(work.split)
     project, step = weights.project, work.run.step
     if project is not None:
         project = project.reshape(*work.split_project, -1)
@@ -75,10 +74,16 @@ def block_forward(
         h_prev, local, *others = (memory.empty(shape) for shape in kept(weights, steps, n))
 
     for now, moves in work.pieces:
-        for column, product, arguments, m, h in moves:
-            multiply(stacked, column, product)  # (1)
-            step(*arguments)  # (2)-(8)
-            if project is not None:
+        if project is None:
+            for column, product, arguments in moves:
+                multiply(stacked, column, product)  # (1)
+                step(*arguments)  # (2)-(8)
+        else:
+            for (column, product, arguments), (m, h) in zip(
+                moves, work.projections[now], strict=True
+            ):
+                multiply(stacked, column, product)  # (1)
+                step(*arguments)  # (2)-(8)
                 multiply_projection(project, m, h)  # h = W_hr m
         if memory is not None:
             work.run.derivatives(work.m[now], local[now])  # (9)-(14)
@@ -97,9 +102,9 @@ def block_forward(
         saved = Saved(x, h_prev, local, c, unprojected)
     elif out is not None:
         out[...] = work.h[1:].transpose(0, 2, 1)
-    end = State(work.h[-1], work.run.end()).copy()
+    state.put(State(work.h[-1], work.run.end()))
     give_back(work)
-    return end, saved
+    return saved
 
 
 def block_backward(
@@ -109,7 +114,7 @@ def block_backward(
     dstate: State,
     dx: Array,
     gradients: Gradients,
-) -> State:
+) -> None:
     """Run the block backward; write the input's gradient, and add to the parameters'.
 
     Parameters
@@ -120,28 +125,22 @@ def block_backward(
     dout : ndarray, shape (steps, n, P), or None for zeros
         Gradient of every output of the block.
     dstate : State
-        Gradient of the state after the block.
+        Gradient of the state after the block; becomes that of the state before it.
     dx : ndarray, shape (steps, n, D)
         Written.
     gradients : Gradients
         The block's part is added.
-
-    Returns
-    -------
-    State
-        Gradient of the state before the block.
     """
     kind, (x, h_prev, local, c, _) = weights.kind, saved
     steps, n, features = x.shape
-    dtype = np.result_type(weights.dtype, local, *(d for d in dstate if d is not None))
+    dtype = np.result_type(dstate.h, local)
     sizes = steps, n, features, weights.hidden, weights.output
     work = scratch(BackwardScratch, kind, *sizes, dtype)
     work.dh[...], dc = dstate
     if dout is not None:
         work.dout[...] = dout.transpose(0, 2, 1)
-    weight_ih_t, weight_hh_t = weights.backward
-    weight_hh_t, multiply = weight_hh_t.reshape(*work.split, -1), multiplier(work.split)
-    project, dh, dm = weights.project_back, work.dh, work.dm
+    weight_hh_t, multiply = weights.weight_hh_t.reshape(*work.split, -1), multiplier(work.split)
+    project, dh, dm = weights.project, work.dh, work.dm
     if project is not None:
         project = project.reshape(*work.split_project, -1)
         multiply_projection = multiplier(work.split_project)
@@ -149,20 +148,21 @@ def block_backward(
     beside_product = kind.local[-1] == "dh_dh_prev"
     by_dc, by_dh = local[::-1, : kind.by_dc], local[::-1, kind.by_dc :]
 
-    for (t, dout_t, out, da, direct), slopes_c, slopes_h in zip(
+    for (dout_t, out, da, special), slopes_c, slopes_h in zip(
         work.moves, by_dc, by_dh, strict=True
     ):
         if dout is not None:
             np.add(dh, dout_t, dh)
         if project is not None:
-            work.dhs[t] = dh
-            multiply_projection(project, dh, work.product_project)  # dm = W_hrᵀ dh
+            special[...] = dh
+            multiply_projection(project, dh, work.product_project)  # (19)  dm = dh W_hr
         dc = step(slopes_c, slopes_h, dm, dc, out)  # (15)-(18)
         multiply(weight_hh_t, da, work.product)  # (19)  dh_prev = da W_hh, in place of dh
         if beside_product:
-            np.add(dh, direct, dh)
+            np.add(dh, special, dh)  # what goes to h_prev beside the product
 
-    np.matmul(weight_ih_t.reshape(*work.split_dx, -1), work.da_dx, out=work.products_dx)
+    weight_ih_t = weights.weight_ih_t.reshape(*work.split_dx, -1)
+    np.matmul(weight_ih_t, work.da_dx, out=work.products_dx)
     dx[...] = work.dx.transpose(0, 2, 1)  # (19)  dx = da W_ih
     rows, columns = work.rows.reshape(steps, n, -1), features + 1 + weights.output
     rows[:, :, :features], rows[:, :, features + 1 : columns] = x, h_prev
@@ -179,6 +179,5 @@ def block_backward(
     if gradients.project is not None:
         assert saved.unprojected is not None
         gradients.project[...] += np.tensordot(work.dhs, saved.unprojected, ((0, 2), (0, 1)))
-    end = State(dh, dc).copy()
+    dstate.put(State(dh, dc))
     give_back(work)
-    return end

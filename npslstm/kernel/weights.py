@@ -7,7 +7,6 @@ unit: 4 in the LSTM.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,11 +31,11 @@ class State(NamedTuple):
 
     def rows(self, n0: int, n1: int) -> State:
         """View some rows."""
-        return self.map(lambda s: s[:, n0:n1])
+        return State(self.h[:, n0:n1], None if self.c is None else self.c[:, n0:n1])
 
     def copy(self) -> State:
         """Copy both."""
-        return self.map(np.copy)
+        return State(self.h.copy(), None if self.c is None else self.c.copy())
 
     def put(self, other: State) -> None:
         """Write another state into this one's memory."""
@@ -46,7 +45,21 @@ class State(NamedTuple):
 
 
 class Weights:
-    """One layer's parameters as the kernel likes them."""
+    """One layer's parameters as the kernel likes them.
+
+    Attributes
+    ----------
+    stacked : ndarray, shape (B·H, D + 1 + P)
+        Of :meth:`for_forward`: [W_ih  b  W_hh], its blocks ordered and scaled as the kind likes.
+    weight_ih_t, weight_hh_t : ndarray, shapes (D, B·H), (P, B·H)
+        Of :meth:`for_backward`: transposed and contiguous, neither ordered nor scaled.
+    project : ndarray, shape (P, H), or None
+        The projection; of :meth:`for_backward` it is transposed, too.
+    """
+
+    stacked: Array
+    weight_ih_t: Array
+    weight_hh_t: Array
 
     def __init__(self, kind: Kind, params: Mapping[str, Array]) -> None:
         self.kind = kind
@@ -57,29 +70,30 @@ class Weights:
         self.hidden = len(self.weight_hh) // len(kind.inputs)
         self.dtype = np.result_type(*params.values())
 
-    @cached_property
-    def forward(self) -> Array:
-        """[W_ih  b  W_hh], (B·H, D + 1 + P), its blocks ordered and scaled as the kind likes."""
-        features, hidden, blocks = self.features, self.hidden, len(self.kind.inputs)
+    @classmethod
+    def for_forward(cls, kind: Kind, params: Mapping[str, Array]) -> Weights:
+        """Lay the parameters out for :func:`block_forward`."""
+        self = cls(kind, params)
+        features, hidden, blocks = self.features, self.hidden, len(kind.inputs)
         stacked = empty((blocks, hidden, features + 1 + self.output), self.dtype)
-        for block, place in zip(self.kind.order or range(blocks), stacked, strict=True):
+        for block, place in zip(kind.order or range(blocks), stacked, strict=True):
             rows = slice(block * hidden, (block + 1) * hidden)
             place[:, :features] = self.weight_ih[rows]
             place[:, features] = 0 if self.bias is None else self.bias[rows]
             place[:, features + 1 :] = self.weight_hh[rows]
-        if self.kind.scale is not None:
-            stacked *= np.array(self.kind.scale, stacked.real.dtype)[:, None, None]
-        return stacked.reshape(blocks * hidden, -1)
+        if kind.scale is not None:
+            stacked *= np.array(kind.scale, stacked.real.dtype)[:, None, None]
+        self.stacked = stacked.reshape(blocks * hidden, -1)
+        return self
 
-    @cached_property
-    def backward(self) -> tuple[Array, Array]:
-        """W_ihᵀ (D, B·H) and W_hhᵀ (P, B·H), contiguous, neither ordered nor scaled."""
-        return transposed(self.weight_ih), transposed(self.weight_hh)
-
-    @cached_property
-    def project_back(self) -> Array | None:
-        """W_hrᵀ (H, P), contiguous."""
-        return None if self.project is None else transposed(self.project)
+    @classmethod
+    def for_backward(cls, kind: Kind, params: Mapping[str, Array]) -> Weights:
+        """Lay the parameters out for :func:`block_backward`."""
+        self = cls(kind, params)
+        self.weight_ih_t, self.weight_hh_t = transposed(self.weight_ih), transposed(self.weight_hh)
+        if self.project is not None:
+            self.project = transposed(self.project)
+        return self
 
 
 class Gradients(NamedTuple):
@@ -96,8 +110,9 @@ class Gradients(NamedTuple):
         stacked = empty((blocks, columns), dtype)
         stacked[...] = 0
         extra = [np.zeros(weights.hidden, dtype) for _ in weights.extra]
-        project = weights.project
-        return cls(stacked, extra, None if project is None else np.zeros(project.shape, dtype))
+        shape = weights.output, weights.hidden
+        project = None if weights.project is None else np.zeros(shape, dtype)
+        return cls(stacked, extra, project)
 
     def named(self, weights: Weights) -> dict[str, Array]:
         """Return them under the names of the parameters, each contiguous."""

@@ -13,7 +13,7 @@ from ..arguments import Array
 from ..cells import base
 from ..gradcheck.patching import Given, Patch, after, arguments, before
 from ..kernel import schedule, sequence
-from ..kernel.weights import Gradients, State, Weights
+from ..kernel.weights import Gradients, Weights
 from ..layers import Recurrent
 from .mistake import COURSE, NOTEBOOK_1, Mistake, zeros
 from .one_step import DROP_DC
@@ -24,13 +24,13 @@ __all__ = ["MANY_STEPS"]
 def recurrence(weights: Weights, weight_hh_t: Array) -> Weights:
     """Go back through another W_hhᵀ."""
     twin = copy.copy(weights)
-    twin.__dict__["backward"] = weights.backward[0], weight_hh_t
+    twin.weight_hh_t = weight_hh_t
     return twin
 
 
 def without_recurrence(weights: Weights) -> Weights:
     """Set W_hhᵀ to zero."""
-    return recurrence(weights, zeros(weights.backward[1]))
+    return recurrence(weights, zeros(weights.weight_hh_t))
 
 
 def transposed_blocks(weight_hh: Array) -> Array:
@@ -55,20 +55,20 @@ def without_dh_prev(result: Any, _: Given) -> Any:
     return gradients | {"dh_prev": zeros(gradients["dh_prev"])}, grads
 
 
-def save_h_next(result: Any, _: Given) -> Any:
+def save_h_next(saved: Any, given: Given) -> Any:
     """Save h_t where h_{t-1} belongs."""
-    end, saved = result
     if saved is None:
-        return result
-    return end, saved._replace(h_prev=np.concatenate([saved.h_prev[1:], end.h.T[None]]))
+        return None
+    h = given["state"].h.T[None]
+    return saved._replace(h_prev=np.concatenate([saved.h_prev[1:], h]))
 
 
-def save_last_h_first(result: Any, _: Given) -> Any:
+def save_last_h_first(saved: Any, given: Given) -> Any:
     """Save the last h where the initial one belongs."""
-    end, saved = result
     if saved is None:
-        return result
-    return end, saved._replace(h_prev=np.concatenate([end.h.T[None], saved.h_prev[1:]]))
+        return None
+    h = given["state"].h.T[None]
+    return saved._replace(h_prev=np.concatenate([h, saved.h_prev[1:]]))
 
 
 def h_for_h_prev(right: Any) -> Any:
@@ -96,16 +96,17 @@ def first_step_only(right: Any) -> Any:
     @functools.wraps(right)
     def wrong(*args: Any, **options: Any) -> Any:
         given = arguments(right, args, options)
-        state = right(**given)
+        dstate = given["dstate"].copy()
+        right(**given)
         later = {name: given[name][1:] for name in ("dout", "dx") if given[name] is not None}
         fields = (None if field is None else field[1:] for field in given["saved"])
         later["saved"] = type(given["saved"])(*fields)
         gradients = given["gradients"]
+        later["dstate"] = dstate
         later["gradients"] = Gradients(zeros(gradients.weights), [], None)
         if len(later["dx"]):
             right(**given | later)
         gradients.weights[...] -= later["gradients"].weights
-        return state
 
     return wrong
 
@@ -144,14 +145,14 @@ def averaged(result: Any, given: Given) -> Any:
     return *others, {name: grad / rows for name, grad in grads.items()}
 
 
-def without_carry(result: State, _: Given) -> State:
+def without_carry(_: None, given: Given) -> None:
     """Stop dh and dc at the edge of a block."""
-    return result.map(zeros)
+    given["dstate"].put(given["dstate"].map(zeros))
 
 
 def zero_starts(cache: Any) -> Any:
     """Forget the states from which segments are run again."""
-    return cache._replace(starts=[without_carry(start, {}) for start in cache.starts])
+    return cache._replace(starts=[start.map(zeros) for start in cache.starts])
 
 
 DROP_DH = (

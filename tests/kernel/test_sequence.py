@@ -25,14 +25,18 @@ def kernel(problem):
     """(outputs, gradients) of a one-layer, time-major problem from one block of the kernel."""
     x, h, c = (problem.inputs.get(n) for n in ("x", *STATE))
     params = {name.removesuffix("_l0"): param for name, param in problem.params.items()}
-    weights = Weights(problem.net.kind, params)
+    weights = Weights.for_forward(problem.net.kind, params)
     out, dx = np.empty_like(problem.upstream["out"]), np.empty_like(x)
     room = memory.Room(sequence.kept(weights, *x.shape[:2]), x.dtype)
-    state = State(h[0].T, None if c is None else c[0].T)
-    end, saved = sequence.block_forward(weights, x, state, out, room)
+    end = State(h[0].T, None if c is None else c[0].T).copy()
+    saved = sequence.block_forward(weights, x, end, out, room)
     dh, dc = (problem.upstream.get(n) for n in STATE_N)
-    dstate, sums = State(dh[0].T, None if c is None else dc[0].T), Gradients.zeros(weights, x.dtype)
-    start = sequence.block_backward(weights, saved, problem.upstream["out"], dstate, dx, sums)
+    start = State(dh[0].T, None if c is None else dc[0].T).copy()
+    weights, sums = (
+        Weights.for_backward(problem.net.kind, params),
+        Gradients.zeros(weights, x.dtype),
+    )
+    sequence.block_backward(weights, saved, problem.upstream["out"], start, dx, sums)
     outputs = {"out": out} | {
         n: s.T[None] for n, s in zip(STATE_N, end, strict=True) if s is not None
     }
