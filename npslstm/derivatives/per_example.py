@@ -94,9 +94,7 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
             part = None if dout is None else dout[:, :, direction * size : (direction + 1) * size]
             if direction and part is not None:
                 part = layout.flip(part)
-            weights = Weights.for_backward(
-                layers.kind, layers.cell_params(layer, direction)
-            )
+            weights = Weights.for_backward(layers.kind, layers.cell_params(layer, direction))
             dx, own = _layer(weights, cache.lstm.layers[k], part, dends[k], cache.lstm.plan)
             dxs.append(layout.flip(dx) if direction else dx)
             inner += own
