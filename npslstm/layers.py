@@ -12,7 +12,7 @@ numbers: H, or those of the projection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -25,38 +25,12 @@ from .derivatives.forward_mode import stack_jvp
 from .kernel import memory
 from .kernel.dropout import check_masks, draw_masks
 from .kernel.layout import Layout, leading_axes
-from .kernel.schedule import Keep, LayerCache, Plan, layer_backward, layer_forward, plan_blocks
+from .kernel.schedule import Keep, plan_blocks
+from .kernel.stack import Made, SequenceCache, joined_states, stack_backward, stack_forward
 from .kernel.weights import State
 from .parameters import Layer, Parameters, ending
 
 __all__ = ["Recurrent", "SequenceCache"]
-
-
-class Made(NamedTuple):
-    """What a cache and the layer that is to invert it have in common."""
-
-    kind: str
-    input_size: int
-    hidden_size: int
-    proj_size: int
-    num_layers: int
-    bidirectional: bool
-    batch_first: bool
-    dtype: np.dtype[Any]
-
-
-class SequenceCache(NamedTuple):
-    """What backward needs of a forward; nothing in it is ever written to again."""
-
-    made_by: Made
-    layout: Layout
-    plan: Plan
-    layers: list[LayerCache]  # of each layer and direction
-    dropout_masks: tuple[Array, ...]  # between layers, with the shape of out
-
-    def __repr__(self) -> str:
-        sizes = {"T": self.layout.steps, "N": self.layout.rows, **self.made_by._asdict()}
-        return f"<cache of {', '.join(f'{name}={value}' for name, value in sizes.items())}>"
 
 
 class Recurrent(Layer):
@@ -175,10 +149,9 @@ class Recurrent(Layer):
         ValueError, TypeError
             If a shape, dtype or option does not fit.
         """
-        keep: Keep = "blocks"
         if checkpoint_every is not None:
             check_size("checkpoint_every", checkpoint_every)
-            keep = "starts"
+        keep: Keep = "blocks" if checkpoint_every is None else "starts"
         return self._forward(keep, x, state, lengths, rng, dropout_masks, checkpoint_every)
 
     def _forward(
@@ -210,25 +183,7 @@ class Recurrent(Layer):
         if layout.order is None and keep != "nothing":
             x = x.copy()  # the caller may change it before backward
 
-        caches: list[LayerCache] = []
-        states_n: list[State] = []
-        for layer in range(self.num_layers):
-            if layer and masks:
-                x = x * layout.inside(masks[layer - 1])
-            outs = []
-            for direction in range(self.directions):
-                out, state_n, kept = layer_forward(
-                    self.kind,
-                    self.cell_params(layer, direction),
-                    layout.flip(x) if direction else x,
-                    starts[layer * self.directions + direction],
-                    plan,
-                    keep,
-                )
-                outs.append(layout.flip(out) if direction else out)
-                states_n.append(state_n)
-                caches.append(kept)
-            x = np.concatenate(outs, axis=2) if self.bidirectional else outs[0]
+        x, states_n, caches = stack_forward(self, layout, plan, x, starts, masks, keep)
         cache = SequenceCache(self._made_of(), layout, plan, caches, masks)
         return layout.outside(x), self.states_outside(states_n, layout), cache
 
@@ -268,33 +223,7 @@ class Recurrent(Layer):
             check_array("dout", dout, layout.shape(self.features), self.dtype)
             dout = layout.inside(dout)
 
-        grads: dict[str, Array] = {}
-        dstarts: list[State] = []
-        for layer in reversed(range(self.num_layers)):
-            dxs = []
-            for direction in reversed(range(self.directions)):
-                k = layer * self.directions + direction
-                part = None
-                if dout is not None:
-                    start = direction * self.output_size
-                    part = dout[:, :, start : start + self.output_size]
-                    part = layout.flip(part) if direction else part
-                dx, dstart, cell_grads = layer_backward(
-                    self.kind,
-                    self.cell_params(layer, direction),
-                    cache.layers[k],
-                    part,
-                    dends[k],
-                    cache.plan,
-                )
-                dxs.append(layout.flip(dx) if direction else dx)
-                dstarts.insert(0, dstart)
-                suffix = ending(layer, direction)
-                grads |= {name + suffix: grad for name, grad in cell_grads.items()}
-            dx = dxs[0] + dxs[1] if self.bidirectional else dxs[0]
-            if layer and cache.dropout_masks:
-                dx = dx * layout.inside(cache.dropout_masks[layer - 1])
-            dout = dx
+        dx, dstarts, grads = stack_backward(self, cache, dout, dends)
         dstate_0 = self.states_outside(dstarts, layout)
         return layout.outside(dx), dstate_0, {name: grads[name] for name in self.params}
 
@@ -332,7 +261,6 @@ class Recurrent(Layer):
         ValueError, TypeError
             If a name, shape or dtype does not fit, or the cache is that of another layer.
         """
-        memory.new_call()
         check_cache(cache, SequenceCache, self._made_of())
         starts_dot = self.states_inside("state_dot", state_dot, cache.layout)
         out_dot, ends_dot = stack_jvp(self, cache, x_dot, starts_dot, params_dot)
@@ -360,28 +288,11 @@ class Recurrent(Layer):
 
     def states_outside(self, states: list[State], layout: Layout) -> Any:
         """Join the states of all layers and directions, in the caller's layout."""
-        h = layout.state_outside(_stacked([state.h for state in states]))
+        h = layout.state_outside(joined_states([state.h for state in states]))
         cs = [state.c for state in states if state.c is not None]
-        return LSTMState(h, layout.state_outside(_stacked(cs))) if cs else h
+        return LSTMState(h, layout.state_outside(joined_states(cs))) if cs else h
 
     def _made_of(self) -> Made:
         """Say what a cache must have in common with the layer that is to invert it."""
-        return Made(
-            self.kind.name,
-            self.input_size,
-            self.hidden_size,
-            self.proj_size,
-            self.num_layers,
-            self.bidirectional,
-            self.batch_first,
-            self.dtype,
-        )
-
-
-def _stacked(states: list[Array]) -> Array:
-    """Return states (H, N) as one array (layers·directions, N, H)."""
-    size, rows = states[0].shape
-    stacked = np.empty((len(states), rows, size), states[0].dtype)
-    for place, state in zip(stacked, states, strict=True):
-        place[...] = state.T
-    return stacked
+        sizes = self.input_size, self.hidden_size, self.proj_size, self.num_layers
+        return Made(self.kind.name, *sizes, self.bidirectional, self.batch_first, self.dtype)

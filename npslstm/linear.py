@@ -13,15 +13,15 @@ Forward and backward, with dz short for ∂loss/∂z::
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_size, generator
+from .arguments import Array, check_array, check_pair, check_size, generator
 from .parameters import Layer, Parameters, draw
 
-__all__ = ["Linear", "LinearCache"]
+__all__ = ["Linear", "LinearCache", "Readout"]
 
 
 class LinearCache(NamedTuple):
@@ -114,6 +114,51 @@ class Linear(Layer):
         if "bias" in self.params:
             grads["bias"] = dy_rows.sum(axis=0)  # (L4)
         return (dy_rows @ weight).reshape(cache.x.shape), grads  # (L2)
+
+
+class Readout:
+    """What a model's head reads of the layers below it, and the way back.
+
+    Attributes
+    ----------
+    readout : {"last", "all"}
+        The top layer's h_n, both directions side by side, or its output at every step.
+    lstm : LSTM, GRU or RNN
+    """
+
+    readout: str
+    lstm: Any
+
+    def read(self, out: Array, state_n: Any) -> Array:
+        """Return what the head reads: (..., directions·H)."""
+        if self.readout == "all":
+            return out
+        h_n = state_n[0] if self.lstm.kind.has_c else state_n
+        return np.concatenate(list(h_n[-self.lstm.directions :]), axis=-1)
+
+    def loss_options(self, cache: Any, lengths: Any) -> dict[str, Array]:
+        """Return the mask for a loss: which steps lie within their row, where that is a matter."""
+        if self.readout == "last" or lengths is None:
+            return {}
+        return {"mask": cache.lstm.layout.valid_steps()}
+
+    def read_backward(self, cache: Any, dread: Array, dstate: Any) -> tuple[Array | None, Any]:
+        """Hand the gradient of what the head read to the layers below it.
+
+        Returns dout and dstate of the LSTM: with readout "last" the top layer's dh_n is the
+        caller's and the head's together.
+        """
+        if self.readout == "all":
+            return dread, dstate
+        h_alone, directions = not self.lstm.kind.has_c, self.lstm.directions
+        shape = cache.layout.state_shape(self.lstm.num_layers * directions, self.lstm.hidden_size)
+        pair = [dstate] if h_alone else dstate
+        dh_n, *dc_n = check_pair(
+            "dstate", pair, [shape] * (2 - h_alone), dread.dtype, "hc"[: 2 - h_alone]
+        )
+        dh_n = dh_n.astype(np.result_type(dh_n, dread))
+        dh_n[-directions:] += np.stack(np.split(dread, directions, axis=-1))
+        return None, dh_n if h_alone else (dh_n, *dc_n)
 
 
 def _rows(array: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,18 +20,16 @@ from .arguments import (
     check_array,
     check_layout,
     check_like,
-    check_pair,
     check_size,
     generator,
 )
 from .derivatives.hvp import hvp
-from .files import Blank, NpzFile, open_npz, write_npz
-from .layers import Recurrent, SequenceCache
-from .linear import Linear, LinearCache
+from .files import open_npz, write_npz
+from .kernel.stack import SequenceCache
+from .linear import Linear, LinearCache, Readout
 from .losses import cross_entropy
-from .lstm import LSTM
 from .parameters import JoinedParameters, Layer, Parameters
-from .rnn import GRU, RNN
+from .rnn import recurrent_layers
 
 __all__ = ["LSTMModel", "ModelCache"]
 
@@ -43,7 +41,7 @@ class ModelCache(NamedTuple):
     head: LinearCache
 
 
-class LSTMModel(Layer):
+class LSTMModel(Readout, Layer):
     """An LSTM with a linear head.
 
     Parameters
@@ -103,15 +101,13 @@ class LSTMModel(Layer):
         self.readout = readout
         check_size("output_size", output_size)
         rng = generator(rng)
-        self.cell, self.lstm = (
+        self.cell = cell
+        self.lstm = recurrent_layers(
             cell,
-            _layers(
-                cell,
-                (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
-                variant,
-                forget_bias,
-                {"dtype": dtype, "rng": rng},
-            ),
+            (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
+            variant,
+            forget_bias,
+            {"dtype": dtype, "rng": rng},
         )
         self.head = Linear(self.lstm.features, output_size, bias, dtype=dtype, rng=rng)
 
@@ -293,87 +289,7 @@ class LSTMModel(Layer):
             If the file is damaged, or holds another thing than a model.
         """
         with open_npz(path, "a model of npslstm") as file:
-            return cls.from_file(file)
-
-    @classmethod
-    def from_file(cls, file: NpzFile, beside: Collection[str] = ()) -> LSTMModel:
-        """Make the model in an open file, which may hold more: the arrays named in ``beside``.
-
-        Each array's header is compared with what the configuration implies before any is read or
-        made. What the configuration does not say is as its default.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the file holds another thing than a model.
-        """
-        config = file.read_config()
-        headers = {n: a for n, a in file.headers.items() if n not in {"config", *beside}}
-        # Sizes that no array has would take time, even though a blank model takes no memory.
-        largest = max((max(a.shape, default=0) for a in headers.values() if a.size), default=0)
-        for name in "input_size", "hidden_size", "output_size":
-            if config[name] > largest:
-                raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
-        if config.get("num_layers", 1) > len(headers):
-            raise ValueError(f"it has not the arrays of {config['num_layers']} layers")
-        check_like("params", headers, cls(**config, rng=Blank()).params)
-        model = cls(**config, rng=0)
-        model.load_params({name: file.read(name) for name in headers})
-        return model
-
-    def read(self, out: Array, state_n: Any) -> Array:
-        """Return what the head reads: (..., directions·H)."""
-        if self.readout == "all":
-            return out
-        h_n = state_n[0] if self.lstm.kind.has_c else state_n
-        return np.concatenate(list(h_n[-self.lstm.directions :]), axis=-1)
-
-    def loss_options(self, cache: ModelCache, lengths: Any) -> dict[str, Array]:
-        """Return the mask for a loss: which steps lie within their row, where that is a matter."""
-        if self.readout == "last" or lengths is None:
-            return {}
-        return {"mask": cache.lstm.layout.valid_steps()}
-
-    def read_backward(
-        self, cache: SequenceCache, dread: Array, dstate: Any
-    ) -> tuple[Array | None, Any]:
-        """Hand the gradient of what the head read to the layers below it.
-
-        Returns dout and dstate of the LSTM: with readout "last" the top layer's dh_n is the
-        caller's and the head's together.
-        """
-        if self.readout == "all":
-            return dread, dstate
-        h_alone, directions = not self.lstm.kind.has_c, self.lstm.directions
-        shape = cache.layout.state_shape(self.lstm.num_layers * directions, self.lstm.hidden_size)
-        pair = [dstate] if h_alone else dstate
-        dh_n, *dc_n = check_pair(
-            "dstate", pair, [shape] * (2 - h_alone), dread.dtype, "hc"[: 2 - h_alone]
-        )
-        dh_n = dh_n.astype(np.result_type(dh_n, dread))
-        dh_n[-directions:] += np.stack(np.split(dread, directions, axis=-1))
-        return None, dh_n if h_alone else (dh_n, *dc_n)
-
-
-def _layers(
-    cell: str, shape: tuple[Any, ...], variant: str, forget_bias: float, options: dict[str, Any]
-) -> Recurrent:
-    """Make the recurrent layers of a model."""
-    if cell == "lstm":
-        return LSTM(*shape, variant=variant, forget_bias=forget_bias, **options)
-    if cell not in ("gru", "rnn"):
-        raise ValueError(f'cell: expected "lstm", "gru" or "rnn", given {cell!r}')
-    if variant != "standard":
-        raise ValueError(
-            f'variant: expected "standard" with cell={cell!r}, since variants are of the LSTM, '
-            f"given {variant!r}"
-        )
-    if forget_bias:
-        raise ValueError(
-            f"forget_bias: expected 0 with cell={cell!r}, which has no forget gate, "
-            f"given {forget_bias}"
-        )
-    return {"gru": GRU, "rnn": RNN}[cell](*shape, **options)
+            return file.read_model(cls)
 
 
 def _joined(lstm: dict[str, Array], head: dict[str, Array]) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Gradient clipping and the optimisers, simplest first.
+"""The optimisers, simplest first.
 
 ``Optimizer.step`` changes parameters in place, which nothing else in the package does. How the
 learning rate moves is in ``training/learning_rate.py``.
@@ -16,52 +16,11 @@ from typing import Any
 import numpy as np
 
 from .arguments import Array, check_like
+from .clipping import clip_grad_norm
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
 
 MAX_STEPS = 2**53  # more than any run takes; up to here a float counts every step
-
-
-def clip_grad_norm(
-    grads: dict[str, Array], max_norm: float = math.inf
-) -> tuple[dict[str, Array], float]:
-    """Scale all gradients together so that their norm does not exceed ``max_norm``.
-
-    Parameters
-    ----------
-    grads : dict of ndarray
-        Never written to.
-    max_norm : float
-        The largest norm allowed; with the default only the norm is computed.
-
-    Returns
-    -------
-    grads : dict of ndarray
-        The given ones times min(1, ``max_norm`` / (norm + 10⁻⁶)), as PyTorch's
-        ``clip_grad_norm_``: new arrays if that is less than 1, the given dict otherwise.
-    norm : float
-        The norm before clipping, √Σ g² over every element of every array, summed in double
-        precision. If it is not finite the gradients are returned unscaled: no scale would help,
-        and the caller can tell.
-
-    Raises
-    ------
-    ValueError
-        If ``max_norm`` is not positive.
-
-    Examples
-    --------
-    >>> grads, norm = clip_grad_norm({"weight": np.array([3.0, 4.0])}, max_norm=1.0)
-    >>> norm, grads["weight"].round(3)
-    (5.0, array([0.6, 0.8]))
-    """
-    _require("max_norm", max_norm, max_norm > 0, "a positive number")
-    with np.errstate(over="ignore"):  # float64 entries beyond 1e154: the norm says inf
-        norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in grads.values()))
-    scale = max_norm / (norm + 1e-6)
-    if scale < 1 and math.isfinite(norm):
-        grads = {name: g * g.dtype.type(scale) for name, g in grads.items()}
-    return grads, norm
 
 
 class Optimizer:

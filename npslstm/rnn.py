@@ -6,7 +6,7 @@ Their state is h alone, one array in place of the LSTM's pair. Equations: ``cell
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,8 +15,9 @@ from .arguments import Array, generator
 from .cells.gru import GRU_KIND
 from .cells.rnn import TANH
 from .layers import Recurrent
+from .lstm import LSTM
 
-__all__ = ["GRU", "RNN"]
+__all__ = ["GRU", "RNN", "recurrent_layers"]
 
 
 class GRU(Recurrent):
@@ -143,3 +144,24 @@ def _random_orthogonal(size: int, rng: np.random.Generator) -> Array:
     """Draw an orthogonal matrix, all alike likely (Mezzadri 2007 on why the signs are needed)."""
     q, r = np.linalg.qr(rng.normal(size=(size, size)))
     return q * np.sign(np.diag(r))
+
+
+def recurrent_layers(
+    cell: str, shape: tuple[Any, ...], variant: str, forget_bias: float, options: dict[str, Any]
+) -> Recurrent:
+    """Make a model's layers: ``cell`` is "lstm", "gru" or "rnn", and variants are the LSTM's."""
+    if cell == "lstm":
+        return LSTM(*shape, variant=variant, forget_bias=forget_bias, **options)
+    if cell not in ("gru", "rnn"):
+        raise ValueError(f'cell: expected "lstm", "gru" or "rnn", given {cell!r}')
+    if variant != "standard":
+        raise ValueError(
+            f'variant: expected "standard" with cell={cell!r}, since variants are of the LSTM, '
+            f"given {variant!r}"
+        )
+    if forget_bias:
+        raise ValueError(
+            f"forget_bias: expected 0 with cell={cell!r}, which has no forget gate, "
+            f"given {forget_bias}"
+        )
+    return {"gru": GRU, "rnn": RNN}[cell](*shape, **options)

@@ -48,3 +48,9 @@ def test_the_top_floors_stay_small():
     scripts = [path for path in listed("demos/*.py") if path.count("/") == 1]
     assert len(floor) <= 18
     assert len(scripts) <= 12
+
+
+def test_no_python_file_of_the_package_or_a_demo_is_long():
+    paths = listed("npslstm/*.py", "demos/*.py")
+    lengths = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in paths}
+    assert not {path: length for path, length in lengths.items() if length > 300}

@@ -17,14 +17,14 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..arguments import Array
+from ..arguments import Array, check_like
 from .atomic import PathLike, regular_mode, replacing
-from .blank import blank
+from .blank import Blank, blank
 
 __all__ = ["CheckpointError", "NpzFile", "open_npz", "read_npz", "write_npz"]
 
@@ -180,6 +180,31 @@ class NpzFile:
         if array.dtype.kind == "U":
             _check_text(name, array)
         return array
+
+    def read_model(self, make: Any, beside: Collection[str] = ()) -> Any:
+        """Return ``make(**config)`` with the parameters in the file, but for those in ``beside``.
+
+        Each array's header is compared with what the configuration implies before any is read or
+        made. What the configuration does not say is as its default.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the file holds another thing than such a model.
+        """
+        config = self.read_config()
+        headers = {n: a for n, a in self.headers.items() if n not in {"config", *beside}}
+        # Sizes that no array has would take time, even though a blank model takes no memory.
+        largest = max((max(a.shape, default=0) for a in headers.values() if a.size), default=0)
+        for name in "input_size", "hidden_size", "output_size":
+            if config[name] > largest:
+                raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
+        if config.get("num_layers", 1) > len(headers):
+            raise ValueError(f"it has not the arrays of {config['num_layers']} layers")
+        check_like("params", headers, make(**config, rng=Blank()).params)
+        model = make(**config, rng=0)
+        model.load_params({name: self.read(name) for name in headers})
+        return model
 
     def read_config(self) -> dict[str, Any]:
         """Return the object that the text "config" holds as JSON."""

@@ -13,7 +13,7 @@ from ..cell import LSTMCell, LSTMState
 from ..gradcheck.patching import Given, Patch, after, arguments, before, within
 from ..kernel.layout import Layout
 from ..layers import Recurrent
-from ..model import LSTMModel
+from ..linear import Readout
 from .mistake import FROM_SCRATCH_2, Mistake, zeros
 
 __all__ = ["AROUND"]
@@ -177,7 +177,7 @@ AROUND = {
     ),
     "readout_overwrites_dh_n": Mistake(
         "the head's gradient replaces that of h_n in place of being added to it",
-        (Patch(LSTMModel, "read_backward", before(dstate=only_dc)),),
+        (Patch(Readout, "read_backward", before(dstate=only_dc)),),
         needs="readout",
     ),
     "loss_not_averaged": Mistake(

@@ -7,7 +7,7 @@ from pathlib import Path
 import kills
 import pytest
 
-from npslstm import cell, gates, layers, losses, mistakes, model
+from npslstm import cell, gates, layers, linear, losses, mistakes
 from npslstm.cells import base, standard
 from npslstm.kernel import layout, schedule, sequence
 from npslstm.mistakes import MISTAKES, mistake
@@ -20,7 +20,7 @@ CONSISTENT = {"sigmoid_without_half", "ignores_lengths"}
 
 PLACES = [base, cell, gates, losses, schedule, sequence, standard]
 PLACES += [base.Kind, standard.Standard, cell.LSTMCell, layout.Layout]
-PLACES += [layers.Recurrent, model.LSTMModel]
+PLACES += [layers.Recurrent, linear.Readout]
 
 
 @pytest.fixture(scope="module")

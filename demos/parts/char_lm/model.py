@@ -126,7 +126,7 @@ class CharLM:
         with open_npz(path, "a model of char_lm.py") as file:
             if "format_version" not in file.headers:
                 alphabet = "".join(map(chr, file.read("alphabet").tolist()))
-                return cls(alphabet, LSTMModel.from_file(file, beside=["alphabet"]))
+                return cls(alphabet, file.read_model(LSTMModel, beside=["alphabet"]))
         checkpoint = load_checkpoint(path)
         alphabet, params = checkpoint.config.get("alphabet"), checkpoint.params
         weight = params.get("lstm.weight_hh_l0")
