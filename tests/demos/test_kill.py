@@ -10,6 +10,7 @@ import random
 import signal
 import time
 
+import demo_runs
 import pytest
 from mnist_runs import SMALL, TIMEOUT, run, same_bytes, start, strike
 
@@ -72,13 +73,23 @@ def accuracy(completed):
     return line
 
 
+@pytest.mark.parametrize("script", ["mnist.py", "char_lm.py"])
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_at_random_moments(tmp_path, kills):
+def test_killed_at_random_moments(tmp_path, script, kills):
     """Every other time as soon as a write is seen under way. A run that ends first starts anew."""
     path, undisturbed = tmp_path / "run.npz", tmp_path / "undisturbed.npz"
-    size = ("--hidden", 48, "--max-steps", 60)  # checkpoints that take a moment to write
+    text = tmp_path / "text.txt"
+    text.write_text("to be or not to be that is the question\n" * 150, encoding="utf-8")
+    save, options = {  # steps that take a moment to write
+        "mnist.py": ("--checkpoint", (*RUN, "--hidden", 48, "--max-steps", 60)),
+        "char_lm.py": (
+            "--save",
+            ("--text", text, "--hidden", 96, "--epochs", 2, "--save-every", 1, "--sample", 9),
+        ),
+    }[script]
     began = time.monotonic()
-    assert run(*checkpointing(undisturbed, *size)).returncode == 0
+    whole = demo_runs.run(demo_runs.command(script, *options, save, undisturbed))
+    assert (whole.returncode, whole.stderr) == (0, "")
     span = time.monotonic() - began
 
     rng = random.Random(0)
@@ -86,7 +97,7 @@ def test_killed_at_random_moments(tmp_path, kills):
     while landed < kills:
         for left in unfinished(tmp_path):
             left.unlink()
-        process = start(*checkpointing(path, *size, "--resume"))
+        process = start(*options, save, path, "--resume", script=script)
         time.sleep(rng.uniform(0, span))
         while landed % 2 and process.poll() is None and not unfinished(tmp_path):
             pass
@@ -104,7 +115,7 @@ def test_killed_at_random_moments(tmp_path, kills):
         if path.exists():
             reached, before = step_of(path), reached
             assert reached >= before
-    last = run(*checkpointing(path, *size, "--resume"))
+    last = demo_runs.run(demo_runs.command(script, *options, save, path, "--resume"))
     assert (last.returncode, last.stderr) == (0, "")
     assert same_bytes(path, undisturbed)
     print(f"{landed} kills, {torn} of them during a write, {finished + 1} runs came to their end")

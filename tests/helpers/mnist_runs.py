@@ -44,12 +44,12 @@ def run(*options, line=None, **changes):
     return demo_runs.run(words, **changes)
 
 
-def start(*options, **changes):
+def start(*options, script="mnist.py", **changes):
     """Start a run and return its process, with the SIGINT handler that a terminal's would have."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # an ignored one is inherited
     try:
         return subprocess.Popen(
-            command(*options),
+            demo_runs.command(script, *options),
             env=environment(**changes),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
