@@ -29,7 +29,7 @@ from numpy.typing import DTypeLike
 
 from ..arguments import Array
 
-__all__ = ["Room", "Scratch", "empty", "forget", "give_back", "new_call", "scratch"]
+__all__ = ["Room", "Scratch", "empty", "forget", "give_back", "kept_bytes", "new_call", "scratch"]
 
 ALIGNMENT = 64  # bytes
 UNALIGNED = 16 * 1024  # bytes: below, to align costs more than it wins
@@ -116,6 +116,12 @@ def uninitialised(size: int) -> Array:
 def forget() -> None:
     """Drop all that this thread keeps."""
     _thread.scratch, _thread.arrays = {}, []
+
+
+def kept_bytes() -> int:
+    """Count what this thread keeps."""
+    arrays = sum(kept.nbytes for kept in _thread.arrays)
+    return arrays + sum(work.nbytes for work in _thread.scratch.values())
 
 
 class _Kept:
