@@ -130,11 +130,12 @@ def table(rights: dict[str, float], seeds: dict[str, list[float]], count: int) -
             line += f"  mean of {len(seeds[name])} seeds, {min(seeds[name]):.1%}"
             line += f" to {max(seeds[name]):.1%}"
         lines.append(line)
-    best = max(rights, key=rights.get)
-    share = (rights[best] * count + 2) / (count + 4)  # Agresti & Coull (1998)
+    most = max(rights.values())
+    best = " and ".join(name for name, right in rights.items() if right == most)
+    share = (most * count + 2) / (count + 4)  # Agresti & Coull (1998)
     error = 2 * np.sqrt(share * (1 - share) / (count + 4))
     lines += [
-        f"\nThe best is: {best}.",
+        f"\nMost often right: {best}.",
         f"With {count} test sequences a share is known to within about {error:.1%}.",
     ]
     return "\n".join(lines)

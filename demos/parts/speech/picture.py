@@ -64,7 +64,7 @@ def plot(recordings: Recordings, one: Listener, both: Listener, step: str, path)
     fig.suptitle("Above: how sure after each step. Below: which steps the answer depends on.")
     (above, *_), (below, *_) = axes
     above.set(ylabel="how sure of the right class", ylim=(0, 1))
-    below.set(ylabel="|∂ logit / ∂ x|, mean 1")
+    below.set(ylabel="|∂ logit / ∂ x| / its mean")
     draw_mean(*axes[:, 0], right, depends, part.lengths)
     draw_one(*axes[:, 1], sure, depends, recordings, order[len(order) // 2])
     draw_one(*axes[:, 2], sure, depends, recordings, order[0])
@@ -102,8 +102,9 @@ def draw_one(
     highest = sure[k, :n].max(axis=0)
     highest[label] = -1
     for c, colour, what in ((highest.argmax(), "vermillion", "wrong"), (label, "blue", "right")):
-        name = f"{recordings.classes[c]} ({what})"
-        above.plot(steps, sure[k, :n, c], color=PALETTE[colour], marker=".", label=name)
+        name = recordings.classes[c][:24].replace("$", r"\$")
+        line = {"color": PALETTE[colour], "marker": ".", "label": f"{what}: {name}"}
+        above.plot(steps, sure[k, :n, c], **line)
     above.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0))  # over no line
     for values, style in zip(depends.values(), STYLES, strict=True):
         below.plot(steps, values[k, :n], **style, marker=".")

@@ -131,7 +131,7 @@ def read_sequence(file: Path) -> Array:
             row, column = unfit[0]
             where = f"row {row + 1}, column {column + 1}"
             raise ValueError(f"expected finite numbers, in {where} is {x[row, column]}")
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{file}: {error}") from None
     return x
 
@@ -140,8 +140,10 @@ def read_npy(file: Path) -> Array:
     """Read an array of real numbers; nothing in the file is run."""
     try:
         x = np.load(file, mmap_mode="r", allow_pickle=False)  # a false size takes no memory
-    except EOFError:
-        raise ValueError("expected an array, the file is empty") from None
+    except OSError:
+        raise
+    except Exception as error:  # of many kinds, as NumPy reads a header as Python does
+        raise ValueError(f"expected an array as np.save writes it ({error})") from None
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiub":
         raise ValueError(f"expected one array of real numbers, given {getattr(x, 'dtype', 'more')}")
     return np.array(x, dtype=float)
