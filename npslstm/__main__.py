@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import VARIANTS
 from .exercises.command import add_exercise
 from .files.program import program
 from .gradcheck.check import check_gradients
@@ -84,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
         "--layers", type=_size, default=2, metavar="L", help="LSTM layers (%(default)s)"
     )
     size.add_argument("--hidden", type=_size, default=3, metavar="H", help="units (%(default)s)")
+    size.add_argument(
+        "--cell", choices=["lstm", "gru", "rnn"], help="what the layers are made of (lstm)"
+    )
+    size.add_argument("--variant", choices=VARIANTS, help="of the LSTM (standard)")
     size.add_argument("--bidirectional", action="store_true", help="read the sequence both ways")
     size.add_argument(
         "--dtype",
@@ -136,6 +141,7 @@ def _gradcheck(options: argparse.Namespace) -> int:
         CLASSES,
         options.layers,
         dropout=DROPOUT if options.layers > 1 else 0.0,
+        **_kind(options),
         bidirectional=options.bidirectional or "bidirectional" in needs,
         readout="last" if "readout" in needs else "all",
         dtype=options.dtype,
@@ -169,6 +175,22 @@ def _gradcheck(options: argparse.Namespace) -> int:
             )
         )
     return max((STATUS[report.verdict] for report in reports), key=list(STATUS.values()).index)
+
+
+def _kind(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the layers are made of: as is asked for, or what shows the mistake."""
+    asked = {"cell": options.cell, "variant": options.variant}
+    if options.mutate is None:
+        return {name: value for name, value in asked.items() if value is not None}
+    kind = MISTAKES[options.mutate].kind
+    cell, variant = ("lstm", kind) if kind in VARIANTS else (kind, "standard")
+    shows = {"cell": cell, "variant": variant}
+    if any(value not in (None, shows[name]) for name, value in asked.items()):
+        raise ValueError(
+            f"--mutate {options.mutate} shows with --cell {cell} --variant {variant}, which is "
+            "what it builds by itself; given another"
+        )
+    return shows
 
 
 @contextmanager

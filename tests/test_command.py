@@ -48,6 +48,20 @@ def test_a_mistake_fails_and_its_equation_is_named(capsys):
     assert "the first wrong line is (15)  dc = dc_in + dh ⊙ (9)" in printed
 
 
+@pytest.mark.parametrize("kind", ["--cell gru", "--cell rnn", "--variant peephole"])
+def test_every_kind_of_cell(capsys, kind):
+    assert main([*SMALL, *kind.split(), "--intermediates"]) == 0
+    printed = capsys.readouterr().out
+    assert ("\nc_0 " in printed) == ("--variant" in kind)
+    assert ("weight_ci_l0" in printed) == ("peephole" in kind)
+
+
+@pytest.mark.parametrize("name", [n for n, made in MISTAKES.items() if made.kind != "standard"])
+def test_a_mistake_of_another_kind_of_cell_builds_that_kind(capsys, name):
+    assert main([*SMALL, "--mutate", name, "--intermediates"]) == 1
+    assert f"the first wrong line is {MISTAKES[name].line} " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verdicts", [["undecided"], ["passed", "undecided"], ["FAILED"]])
 def test_the_exit_status_is_the_worst_verdict(capsys, monkeypatch, verdicts):
     """3 where no check could tell, and none failed."""
@@ -90,6 +104,11 @@ def test_the_mistakes_are_listed(capsys):
         ("--lengths 9 1", "lengths: expected 0 to T = 3, given 9"),
         ("--lengths 1", "lengths: expected shape (2,), one a row, given (1,)"),
         ("--intermediates --at 1 0", "at: expected 0 <= layer < 1, given 1"),
+        ("--cell elman", "argument --cell: invalid choice: 'elman'"),
+        ("--variant nof", "argument --variant: invalid choice: 'nof'"),
+        ("--cell gru --variant nog", "variants are of the LSTM, given 'nog'"),
+        ("--mutate gru_reset_before --cell rnn", "shows with --cell gru --variant standard"),
+        ("--mutate drop_dc --variant nog", "shows with --cell lstm --variant standard"),
         ("--mutate typo", "--mutate: expected one of those that --list-mistakes shows, given typo"),
     ],
 )

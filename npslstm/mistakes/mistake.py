@@ -23,6 +23,7 @@ class Mistake(NamedTuple):
     line: str = ""  # the first wrong line of the derivation, (9)-(19), where one is wrong
     public: str = ""  # where it was found
     needs: str = ""  # without which the command would not show it
+    kind: str = "standard"  # of cell, that shows it: a variant of the LSTM, or "gru"
 
 
 # Public code in which more than one was found.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from .around import AROUND
+from .kinds import KINDS
 from .many_steps import MANY_STEPS
 from .mistake import Mistake
 from .one_step import ONE_STEP
@@ -18,7 +19,7 @@ from .wrong_forward import WRONG_FORWARD
 
 __all__ = ["MISTAKES", "mistake"]
 
-MISTAKES: dict[str, Mistake] = {**ONE_STEP, **MANY_STEPS, **AROUND, **WRONG_FORWARD}
+MISTAKES: dict[str, Mistake] = {**ONE_STEP, **MANY_STEPS, **AROUND, **WRONG_FORWARD, **KINDS}
 
 
 @contextmanager

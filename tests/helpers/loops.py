@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npslstm.cell import step_backward, step_forward
+from npslstm import cell
 
 
 def cell_in_a_loop(problem):
@@ -15,7 +15,7 @@ def cell_in_a_loop(problem):
     out, steps = np.zeros_like(problem.upstream["out"]), []
     for t, x in enumerate(problem.inputs["x"]):
         inputs = x, h, c
-        step, local = step_forward(kind, params, *inputs)
+        step, local = cell.step_forward(kind, params, *inputs)
         h, c = step["h"], step.get("c")
         out[t] = h
         steps.append((inputs, step, local))
@@ -26,7 +26,7 @@ def cell_in_a_loop(problem):
     grads = {n: np.zeros_like(p) for n, p in params.items()}
     for t in reversed(range(len(steps))):
         dh = dh + problem.upstream["out"][t]
-        gradients, of_step = step_backward(kind, params, *steps[t], dh, dc)
+        gradients, of_step = cell.step_backward(kind, params, *steps[t], dh, dc)
         dx[t], dh, dc = gradients["dx"], gradients["dh_prev"], gradients.get("dc_prev")
         grads = {n: g + of_step[n] for n, g in grads.items()}
     gradients = {"x": dx, "h_0": dh[None]} | ({} if dc is None else {"c_0": dc[None]})

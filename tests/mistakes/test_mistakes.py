@@ -9,6 +9,9 @@ import pytest
 
 from npslstm import cell, gates, layers, linear, losses, mistakes
 from npslstm.cells import base, standard
+from npslstm.cells.cifg import CoupledGates
+from npslstm.cells.gru import GatedUnit
+from npslstm.cells.peephole import Peephole
 from npslstm.kernel import layout, schedule, sequence
 from npslstm.mistakes import MISTAKES, mistake
 
@@ -20,6 +23,7 @@ CONSISTENT = {"sigmoid_without_half", "ignores_lengths"}
 
 PLACES = [base, cell, gates, losses, schedule, sequence, standard]
 PLACES += [base.Kind, standard.Standard, cell.LSTMCell, layout.Layout]
+PLACES += [Peephole, CoupledGates, GatedUnit]
 PLACES += [layers.Recurrent, linear.Readout]
 
 
@@ -28,10 +32,11 @@ def marked():
     return {name: kills.marks(name) for name in MISTAKES}
 
 
-def test_without_a_mistake_every_check_passes():
+@pytest.mark.parametrize("kind", dict.fromkeys(made.kind for made in MISTAKES.values()))
+def test_without_a_mistake_every_check_passes(kind):
     for name, passes in (kills.CHECKS | kills.WEAK_CHECKS).items():
-        assert passes(), name
-    assert kills.first_wrong_line() == ""
+        assert passes(kind), name
+    assert kills.first_wrong_line(kind) == ""
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -18,49 +18,65 @@ from loops import cell_in_a_loop
 from reference import textbook_outputs
 
 from npslstm import LSTM, LSTMCell, LSTMModel
+from npslstm.cells import VARIANTS
 from npslstm.gradcheck import check_gradients
 from npslstm.mistakes import MISTAKES, mistake
+from npslstm.rnn import GRU
 
 
 def random(*shape):
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def gradient_checks(mode):
+def layers(kind, *sizes, **options):
+    """Layers of this kind of cell."""
+    if kind == "gru":
+        return GRU(*sizes, **options, dtype=np.float64, rng=0)
+    return LSTM(*sizes, **options, variant=kind, dtype=np.float64, rng=0)
+
+
+def model(kind, **options):
+    """A model of it."""
+    options |= {"cell": kind} if kind == "gru" else {"variant": kind}
+    return LSTMModel(1, 1, 3, **options, dtype=np.float64, rng=0)
+
+
+def gradient_checks(mode, kind):
     """Reports of cell, LSTM and model, the cheapest first, with every option in some."""
     given = {"mode": mode, "verbose": False}
-    yield check_gradients(LSTMCell(2, 2, dtype=np.float64, rng=0), random(3, 2), **given)
-    lstm = LSTM(1, 2, dtype=np.float64, rng=0)
+    if kind in VARIANTS:
+        cell = LSTMCell(2, 2, variant=kind, dtype=np.float64, rng=0)
+        yield check_gradients(cell, random(3, 2), **given)
+    lstm = layers(kind, 1, 2)
     yield check_gradients(lstm, random(3, 2, 1), checkpoint_every=1, **given)
     given["lengths"] = [2, 3, 1]
     if mode != "intermediates":
-        last = LSTMModel(1, 1, 3, dtype=np.float64, rng=0)
-        yield check_gradients(last, random(3, 3, 1), y=[0, 2, 1], **given)
-        every = LSTMModel(1, 1, 3, readout="all", dtype=np.float64, rng=0)
+        yield check_gradients(model(kind), random(3, 3, 1), y=[0, 2, 1], **given)
+        every = model(kind, readout="all")
         y = np.arange(9).reshape(3, 3) % 3
         yield check_gradients(every, random(3, 3, 1), y=y, **given)
-    lstm = LSTM(1, 1, 2, dropout=0.5, bidirectional=True, dtype=np.float64, rng=0)
+    lstm = layers(kind, 1, 1, 2, dropout=0.5, bidirectional=True)
     yield check_gradients(lstm, random(3, 3, 1), rng=np.random.default_rng(1), **given)
 
 
-def directional():
-    return all(gradient_checks("directional"))
+def directional(kind="standard"):
+    return all(gradient_checks("directional", kind))
 
 
-def every_entry():
-    return all(gradient_checks("elementwise"))
+def every_entry(kind="standard"):
+    return all(gradient_checks("elementwise", kind))
 
 
-def cells_in_a_loop():
+def cells_in_a_loop(kind="standard"):
     """Whether the LSTM and a loop over its cell agree on every output and gradient."""
-    problem = LSTMCase(T=3, N=2, D=2, H=2).problem()
+    problem = LSTMCase(kind, T=3, N=2, D=2, H=2).problem()
     outputs, gradients = cell_in_a_loop(problem)
     return same(problem.outputs(), outputs) and same(problem.gradients(), gradients)
 
 
-def textbook():
+def textbook(kind="standard"):
     """Whether the LSTM's outputs are what the equations give, one number at a time."""
-    case = LSTMCase(T=3, N=3, D=2, H=2, layers=2, bidirectional=True, lengths=True)
+    case = LSTMCase(kind, T=3, N=3, D=2, H=2, layers=2, bidirectional=True, lengths=True)
     problem = case.problem().change(lengths=np.array([2, 3, 1]))
     return same(problem.outputs(), textbook_outputs(problem))
 
@@ -69,18 +85,18 @@ def same(got, expected):
     return all(norm(got[n] - expected[n]) <= 1e-13 * norm(expected[n]) for n in expected)
 
 
-def one_step_from_zeros():
+def one_step_from_zeros(kind="standard"):
     """What many check: T = 1, zero initial states, a loss of the output."""
-    return weak_check(steps=1)
+    return weak_check(kind, steps=1)
 
 
-def last_output_from_zeros():
+def last_output_from_zeros(kind="standard"):
     """What others check: T = 4, zero initial states, a loss that reads the last output only."""
-    return weak_check(steps=4)
+    return weak_check(kind, steps=4)
 
 
-def weak_check(steps):
-    lstm = LSTM(2, 2, dtype=np.float64, rng=0)
+def weak_check(kind, steps):
+    lstm = layers(kind, 2, 2)
 
     def forward(x, **params):
         net = lstm.astype(np.result_type(x, *params.values()))
@@ -116,14 +132,15 @@ COLUMNS = [*CHECKS, LINES, *WEAK_CHECKS]
 
 def marks(name):
     """What each check says of this mistake: nothing, ✓ if it caught it, or the line it named."""
+    kind = MISTAKES[name].kind
     with mistake(name):
-        found = {c: "" if passes() else "✓" for c, passes in (CHECKS | WEAK_CHECKS).items()}
-        return found | {LINES: first_wrong_line()}
+        found = {c: "" if passes(kind) else "✓" for c, passes in (CHECKS | WEAK_CHECKS).items()}
+        return found | {LINES: first_wrong_line(kind)}
 
 
-def first_wrong_line():
+def first_wrong_line(kind="standard"):
     """The number of the first line of the derivation that is found wrong, "arrives" or nothing."""
-    for report in gradient_checks("intermediates"):
+    for report in gradient_checks("intermediates", kind):
         wrong = [row.equation for row in report.failed]
         if wrong:
             return next((line for line in wrong if line != "arrives"), "arrives")
