@@ -89,13 +89,16 @@ def arguments(function: Any, args: tuple[Any, ...], options: Given) -> Given:
 
 @contextmanager
 def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Let ``owner.name`` be ``value`` inside the ``with`` block."""
-    original = getattr(owner, name)
+    """Let ``owner.name`` be ``value`` inside the ``with`` block; what was inherited is so again."""
+    own, original = name in vars(owner), getattr(owner, name)
     setattr(owner, name, value)
     try:
         yield
     finally:
-        setattr(owner, name, original)
+        if own:
+            setattr(owner, name, original)
+        else:
+            delattr(owner, name)
 
 
 @contextmanager

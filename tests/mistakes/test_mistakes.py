@@ -7,11 +7,12 @@ from pathlib import Path
 import kills
 import pytest
 
-from npslstm import cell, gates, layers, linear, losses, mistakes
+from npslstm import LSTM, cell, gates, layers, linear, losses, mistakes
 from npslstm.cells import base, standard
 from npslstm.cells.cifg import CoupledGates
 from npslstm.cells.gru import GatedUnit
 from npslstm.cells.peephole import Peephole
+from npslstm.gradcheck.patching import patched
 from npslstm.kernel import layout, schedule, sequence
 from npslstm.mistakes import MISTAKES, mistake
 
@@ -78,6 +79,12 @@ def test_the_code_is_as_it_was_after_an_exception():
     with pytest.raises(ZeroDivisionError), mistake("drop_dc"):
         _ = 1 / 0
     assert bindings() == before
+
+
+def test_what_a_class_inherits_it_inherits_again_afterwards():
+    with patched(LSTM, "forward", None):
+        assert LSTM.forward is None
+    assert "forward" not in vars(LSTM)  # else no later mistake of Recurrent.forward would reach it
 
 
 def test_a_mistake_that_is_not_there_is_an_error():

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from npslstm import LSTM
+from npslstm.gradcheck.patching import patched
 from parts.benchmark import sides
 from parts.benchmark.report import Timing, print_table
 from parts.benchmark.sides import HAVE_TORCH, OURS, THEIRS, Case, Problem
@@ -190,11 +191,8 @@ def each_forward(note: Callable[[], Any]) -> Iterator[None]:
         note()
         return forward(*args, **options)
 
-    LSTM.forward = noted
-    try:
+    with patched(LSTM, "forward", noted):
         yield
-    finally:
-        LSTM.forward = forward
 
 
 def two_cores(cases: Sequence[Case], turns: Turns) -> None:
