@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ NOT_RUN = 2
 STATUS = {"passed": 0, UNDECIDED: 3, FAILED: 1}  # exit statuses by verdict, the worst last
 
 
-@program(MemoryError, OSError)
+@program(OSError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 if every gradient is right, 1 if one is wrong.
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOT_RUN if report is None else STATUS[report.verdict]
     try:
         return _gradcheck(options)
-    except ValueError as error:
+    except (MemoryError, ValueError) as error:
         parser.error(str(error))
 
 
@@ -80,11 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument(
         "--lift", action="store_true", help="let its real buffers hold complex numbers"
     )
+    few, some, many = _size(100), _size(1000), _size(10_000)
     size = check.add_argument_group("the model")
     size.add_argument(
-        "--layers", type=_size, default=2, metavar="L", help="LSTM layers (%(default)s)"
+        "--layers", type=few, default=2, metavar="L", help="LSTM layers (%(default)s)"
     )
-    size.add_argument("--hidden", type=_size, default=3, metavar="H", help="units (%(default)s)")
+    size.add_argument("--hidden", type=some, default=3, metavar="H", help="units (%(default)s)")
     size.add_argument(
         "--cell", choices=["lstm", "gru", "rnn"], help="what the layers are made of (lstm)"
     )
@@ -97,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
         help="of the model; float32 is checked in float64, and the report says why (%(default)s)",
     )
     data = check.add_argument_group("the sequences")
-    data.add_argument("--steps", type=_size, default=5, metavar="T", help="steps (%(default)s)")
-    data.add_argument("--batch", type=_size, default=2, metavar="N", help="rows (%(default)s)")
+    data.add_argument("--steps", type=many, default=5, metavar="T", help="steps (%(default)s)")
+    data.add_argument("--batch", type=many, default=2, metavar="N", help="rows (%(default)s)")
     data.add_argument(
         "--lengths",
         type=int,
@@ -220,11 +221,17 @@ def _mistake(name: str) -> str:
     return name
 
 
-def _size(text: str) -> int:
-    """Read a size of at least 1 from the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, given {text}")
-    return int(text)
+def _size(most: int) -> Callable[[str], int]:
+    """Return what reads a size from the command line, and refuses what would take for ever."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < 1:
+            raise argparse.ArgumentTypeError(f"expected an integer of at least 1, given {text}")
+        if int(text) > most:
+            raise argparse.ArgumentTypeError(f"expected at most {most:,}, given {text}")
+        return int(text)
+
+    return read
 
 
 if __name__ == "__main__":

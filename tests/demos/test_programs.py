@@ -122,6 +122,13 @@ def test_ctrl_c_ends_with_a_line_and_the_status_of_shells(run, script, monkeypat
     assert saved == set(re.findall(r"--(?:out|save) (\S+)", TINY[script]))
 
 
+@pytest.mark.parametrize("options", ["--hidden 99999999", "--layers 99999999", "--seed -1"])
+def test_a_gradient_check_that_would_take_for_ever_is_refused(run, options):
+    ran = run("gradcheck --intermediates", options)
+    assert (ran.status, ran.printed) == (2, b"")
+    assert ran.errors.splitlines()[-1].startswith("python -m npslstm")
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_what_must_fail_late_is_refused_early(run, script, tmp_path):
     usage = run(script, "--help").printed.decode()
