@@ -11,7 +11,7 @@ Read in this order, from one step outwards:
 
 Then whatever you came for:
 
-* ``training/`` and ``optim.py``: train on your own data; ``datasets/``: handwritten digits;
+* ``training/``, ``optim.py``, ``clipping.py``: train on your own data; ``datasets/``: digits;
 * ``gradcheck/``: check a gradient, or an LSTM of your own; ``mistakes/``: see the check catch one;
 * ``exercises/``: write the lines yourself, with ``python -m npslstm exercise``;
 * ``cells/``: the kinds of cell, each in one small file; ``rnn.py``: the GRU and the plain RNN;
@@ -33,11 +33,12 @@ from .losses import cross_entropy, mean_squared_error
 from .lstm import LSTM
 from .model import LSTMModel
 from .optim import SGD, Adam, AdamW, clip_grad_norm
-from .rnn import RNN
+from .rnn import GRU, RNN
 from .training import evaluate, fit, pad_sequences, summary, training_steps
 
 __version__ = "0.2.0"
 __all__ = [
+    "GRU",
     "LSTM",
     "RNN",
     "SGD",
