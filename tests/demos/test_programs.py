@@ -17,29 +17,42 @@ PROGRAMS = [*SCRIPTS, *COMMANDS]
 
 # What could only fail in the middle of a run, by option. The folder "file" is a file.
 WRONG = {
+    "--against": ["nowhere"],
     "--batch": ["0", "9" * 23],
     "--batch-size": ["0", "9" * 23],
+    "--cell": ["-1", "x"],
     "--checkpoint": [".", "no/a.npz"],
+    "--checkpoint-every": ["0"],
+    "--clip": ["inf", "-1"],
     "--context": ["0"],
+    "--dropout": ["1", "nan"],
     "--epochs": ["0", "9" * 23],
-    "--export": [],
+    "--explain": ["-1", "x"],
+    "--export": ["x.bogus", "file/a.onnx"],
+    "--forget-bias": ["x"],
     "--held-out": ["inf", "1", "0"],
     "--hidden": ["0", "99999999", "9" * 23],
     "--horizon": ["0"],
     "--layers": ["0", "99999999"],
     "--lr": ["nan", "inf", "-1"],
     "--max-steps": ["0", "9" * 23],
+    "--only": ["x"],
     "--out": [".", "file/a.html"],
+    "--own": ["file"],
     "--page": [".", "file/a.html"],
+    "--parity-steps": ["-1"],
     "--plot": ["x.bogus", ".png", "file/a.png", f"{'n' * 300}.png"],
     "--reach": ["101", "nan"],
     "--rnn-lr": ["nan", "0"],
     "--rounds": ["0"],
+    "--sample": ["-1", "9" * 23],
     "--save": [".", "file/a.npz"],
+    "--save-every": ["0"],
     "--season": ["0"],
     "--seed": ["-1", "9" * 23, "x"],
     "--seeds": ["0", "9" * 23],
     "--sequences": ["0", "9" * 23],
+    "--set": ["f=2", "x=0", "f=nan"],
     "--sizes": ["1,2,3,4,99999999"],
     "--steps": ["0", "9" * 23],
     "--temperature": ["1e-320", "0", "nan"],
@@ -138,6 +151,6 @@ def test_what_must_fail_late_is_refused_early(run, script, tmp_path):
             ran = run(script, f"{option} {value}")
             assert (ran.status, ran.printed) == (2, b""), (option, value)
             last = ran.errors.splitlines()[-1]
-            assert f"error: argument {option}: " in last, last
+            assert re.search(rf"error: (argument )?{option}: ", last), last
             assert len(last) < 250
     assert set(tmp_path.iterdir()) == before

@@ -33,6 +33,14 @@ def test_the_strangers_pass(capsys, name):
     assert "\npassed: " in printed
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+def test_a_file_may_say_its_encoding_as_python_lets_it(capsys, tmp_path, encoding):
+    head = "" if encoding == "utf-8-sig" else f"# -*- coding: {encoding} -*-\n"
+    (tmp_path / "mine.py").write_text(f"{head}# größer\n{LINEAR}", encoding=encoding)
+    assert main(["gradcheck", str(tmp_path / "mine.py")]) == 0
+    assert "\npassed: " in capsys.readouterr().out
+
+
 def test_a_mistake_is_named(capsys, tmp_path):
     source = (STRANGERS / "ours.py").read_text(encoding="utf-8")
     for old, new in MISTAKES["ours"]["drop_dc"]:

@@ -34,13 +34,13 @@ def load(path: str | Path) -> ModuleType:
         Whatever its code raises.
     """
     path = Path(path)
-    source = path.read_text(encoding="utf-8")
+    source = path.read_bytes()  # Python knows of marks and comments that name an encoding
     module = ModuleType(f"own file {path.stem}")  # no name that an import could mean
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look there
     sys.path.insert(0, str(path.parent))
     try:
-        exec(compile(source, str(path), "exec"), vars(module))
+        exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
     finally:
         sys.path.remove(str(path.parent))
     return module
