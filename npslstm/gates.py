@@ -14,24 +14,26 @@ Forward::
     (4)  g       = tanh(a_g)              candidate memory
     (5)  o       = σ(a_o)                 output gate: how much of the memory to show
     (6)  c       = f ⊙ c_prev + i ⊙ g     cell state, the memory
-    (7)  tanh_c  = tanh(c)
+    (7)  tanh_c  = tanh(c)                the memory, squeezed between -1 and 1
     (8)  h       = o ⊙ tanh_c             hidden state, what others see
 
 Its six local derivatives, each from one forward line with everything else held fixed, using
 σ′ = σ(1 - σ) and tanh′ = 1 - tanh²::
 
-    (9)  ∂h/∂c      = o ⊙ (1 - tanh_c²)          from (8), (7)
-    (10) ∂h/∂a_o    = tanh_c ⊙ o ⊙ (1 - o)       from (8), (5)
-    (11) ∂c/∂a_i    = g ⊙ i ⊙ (1 - i)            from (6), (2)
-    (12) ∂c/∂a_f    = c_prev ⊙ f ⊙ (1 - f)       from (6), (3)
-    (13) ∂c/∂a_g    = i ⊙ (1 - g²)               from (6), (4)
-    (14) ∂c/∂c_prev = f                          from (6)
+    (9)  ∂h/∂c      = o ⊙ (1 - tanh_c²)          from (8), (7): how h follows the memory
+    (10) ∂h/∂a_o    = tanh_c ⊙ o ⊙ (1 - o)       from (8), (5): how h follows the output gate
+    (11) ∂c/∂a_i    = g ⊙ i ⊙ (1 - i)            from (6), (2): how c follows the input gate
+    (12) ∂c/∂a_f    = c_prev ⊙ f ⊙ (1 - f)       from (6), (3): how c follows the forget gate
+    (13) ∂c/∂a_g    = i ⊙ (1 - g²)               from (6), (4): how c follows the candidate
+    (14) ∂c/∂c_prev = f                          from (6): how c follows the old memory
 
 Backward, with dz short for ∂loss/∂z, is the chain rule on those six, linear in dh and dc::
 
     (15) dc       = dc_in + dh ⊙ (9)             c is read twice: by the next step and by h
-    (16) da_o     = dh ⊙ (10)
-    (17) da_i     = dc ⊙ (11),   da_f = dc ⊙ (12),   da_g = dc ⊙ (13)
+    (16) da_o     = dh ⊙ (10)                    what reaches the output gate
+    (17) da_i     = dc ⊙ (11)                    what reaches the input gate
+    (17) da_f     = dc ⊙ (12)                    what reaches the forget gate
+    (17) da_g     = dc ⊙ (13)                    what reaches the candidate
     (18) dc_prev  = dc ⊙ (14)                    the next step's dc_in, going back in time
 
 Sources: Hochreiter & Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget gate;
