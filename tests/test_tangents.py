@@ -7,10 +7,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from cases import ModelCase
+from cases import LSTMCase, ModelCase
 from compare import assert_close, assert_small, norm, norms
 from directions import STEP, inner, jvp, random_like
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from problems import bind, named
 from strategies import lstm_cases, model_cases
@@ -26,6 +26,7 @@ from npslstm import (
 from npslstm import gates as g
 from npslstm.derivatives import per_example
 from npslstm.kernel import schedule
+from npslstm.losses import cross_entropy_second
 
 
 def forward_mode(problem, directions):
@@ -40,7 +41,12 @@ def forward_mode(problem, directions):
     return named(ends_dot, ("h_n", "c_n")) | {"out": out_dot}
 
 
+# Segments of several blocks, and more than one mask, whatever is drawn.
+MANY = {"T": 6, "N": 3, "D": 2, "H": 3, "layers": 3, "lengths": True, "block_columns": 3}
+
+
 @given(lstm_cases())
+@example(LSTMCase(**MANY, checkpoint_every=4, dropout=True))
 def test_forward_mode_equals_the_complex_step_and_is_the_transpose_of_backward(case):
     problem = case.problem()
     directions = random_like(problem.inputs, seed=1)
@@ -74,6 +80,7 @@ def model_problem(case, loss, seed=2):
     model_cases(kind="standard", dropout=False),
     st.sampled_from(["entropy", "squares", "options"]),
 )
+@example(ModelCase(**MANY, K=2, bidirectional=True), "entropy")
 def test_hessian_vector_products_equal_the_complex_step_of_the_gradient(case, loss):
     model, x, y, options = model_problem(case, loss)
     v, u = random_like(model.params, seed=1), random_like(model.params, seed=3)
@@ -89,6 +96,7 @@ def test_hessian_vector_products_equal_the_complex_step_of_the_gradient(case, lo
 
 
 @given(model_cases(dropout=False, N=st.integers(1, 4)))
+@example(ModelCase(**MANY, K=2, bidirectional=True))
 def test_the_norm_of_each_example_equals_that_of_a_loop(case):
     model, x, y, options = model_problem(case, "entropy")
     del options["loss"]
@@ -143,6 +151,26 @@ def test_a_float32_model_keeps_its_dtype():
     assert per_example_grad_norms(model, x, y).dtype == np.float32
     cache = model.lstm.forward(x)[2]
     assert model.lstm.jvp(cache, x)[0].dtype == np.float32
+
+
+def test_one_complex_direction_makes_forward_mode_complex():
+    """As where a complex step goes through forward mode; by linearity it is two real ones."""
+    for kind in ("standard", "peephole", "gru", "projected"):
+        problem = LSTMCase(T=3, N=2, D=2, H=3, kind=kind).problem()
+        directions = random_like(problem.inputs, seed=1)
+        real = forward_mode(problem, directions)
+        for name, v in directions.items():
+            got = forward_mode(problem, directions | {name: (1 + 1j) * v})
+            alone = forward_mode(problem, {name: v})
+            expected = {n: real[n] + 1j * alone[n] for n in real}
+            assert_close(f"complex {name}", got, expected, 1e-13, norms(real))
+
+
+def test_far_apart_logits_have_a_finite_second_derivative():
+    logits, moved = np.array([[2000.0, -2000.0, 1999.0]]), np.array([[1.0, 2.0, 3.0]])
+    p = 1 / (1 + np.exp(-1))
+    expected = p * (1 - p) * np.array([[-2.0, 0, 2.0]])
+    np.testing.assert_allclose(cross_entropy_second(logits, moved, [1]), expected, rtol=1e-12)
 
 
 def my_loss(logits, y):

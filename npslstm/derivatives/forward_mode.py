@@ -69,12 +69,15 @@ def block_jvp(
     """
     kind, local = weights.kind, saved.local
     steps, _, hidden, n = local.shape
+    moving = [array for array in (x_dot, *state_dot) if array is not None]
+    dtype = np.result_type(local, weights.dtype, moved.dtype, *moving)
     a = moved.weight_ih @ saved.x.transpose(0, 2, 1)
     a = a + moved.weight_hh @ saved.h_prev.transpose(0, 2, 1)
     if moved.bias is not None:
-        a += moved.bias[:, None]
+        a = a + moved.bias[:, None]
     if x_dot is not None:
         a = a + weights.weight_ih @ x_dot.transpose(0, 2, 1)
+    a = a.astype(dtype, copy=False)
     by_input = a.reshape(steps, len(kind.inputs), hidden, n)
     if saved.c is not None:
         _add_extra(kind, moved, saved.c, by_input)
@@ -82,9 +85,9 @@ def block_jvp(
     if moved.project is not None and saved.unprojected is not None:
         m_moved = moved.project @ saved.unprojected.transpose(0, 2, 1)
 
-    h = np.empty((steps + 1, weights.output, n), np.result_type(a, local, *state_dot[:1]))
+    h = np.empty((steps + 1, weights.output, n), dtype)
     h[0] = state_dot.h
-    c = None if state_dot.c is None else np.empty((steps + 1, hidden, n), h.dtype)
+    c = None if state_dot.c is None else np.empty((steps + 1, hidden, n), dtype)
     if c is not None:
         c[0] = state_dot.c
     of_c = kind.by_dc - 1  # so many pre-activations are read by c, the others by h

@@ -8,6 +8,7 @@ here, ``dW[n] = Σ_t da[t, n]ᵀ [x 1 h_prev][t, n]``, as one batched product.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..kernel.schedule import LayerCache, Plan
 from ..kernel.weights import State, Weights
 from ..losses import cross_entropy
 from .adjoints import block_adjoints
+from .forward_mode import each_block
 
 __all__ = ["per_example_grad_norms"]
 
@@ -79,9 +81,9 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
         np.moveaxis(a, rows_axis, 0).reshape(layout.rows, -1, a.shape[-1])
         for a in (dlogits, cache.head.x)
     )
-    squares = _square(np.matmul(own_d.swapaxes(1, 2), own_x)).sum(axis=(1, 2))
+    squares = np.square(own_d.swapaxes(1, 2) @ own_x).sum(axis=(1, 2))
     if head.bias:
-        squares += _square(own_d.sum(axis=1)).sum(axis=1)
+        squares += np.square(own_d.sum(axis=1)).sum(axis=1)
 
     dout, dstate = model.read_backward(cache.lstm, dlogits @ head.params["weight"], None)
     dends = layers.states_inside("dstate", dstate, layout)
@@ -94,8 +96,9 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
             part = None if dout is None else dout[:, :, direction * size : (direction + 1) * size]
             if direction and part is not None:
                 part = layout.flip(part)
-            weights = Weights.for_backward(layers.kind, layers.cell_params(layer, direction))
-            dx, own = _layer(weights, cache.lstm.layers[k], part, dends[k], cache.lstm.plan)
+            params = layers.cell_params(layer, direction)
+            lstm = cache.lstm
+            dx, own = _layer(layers.kind, params, lstm.layers[k], part, dends[k], lstm.plan)
             dxs.append(layout.flip(dx) if direction else dx)
             inner += own
         dout = sum(dxs[1:], dxs[0])
@@ -105,20 +108,22 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
 
 
 def _layer(
-    weights: Weights, cache: LayerCache, dout: Array | None, dstate: State, plan: Plan
+    kind: Kind,
+    params: Mapping[str, Array],
+    cache: LayerCache,
+    dout: Array | None,
+    dstate: State,
+    plan: Plan,
 ) -> tuple[Array, Array]:
     """Run a layer backward; return dx (T, N, D) and Σ g² of each row's own gradients (N,)."""
+    weights = Weights.for_backward(kind, params)
     steps, rows, features = cache.x.shape
-    dtype, hidden = cache.x.dtype, weights.hidden
-    kind, inputs = weights.kind, len(weights.kind.inputs)
+    dtype, hidden, inputs = cache.x.dtype, weights.hidden, len(kind.inputs)
     da = np.zeros((rows, steps, inputs * hidden), dtype)
     read = np.zeros((rows, steps, features + 1 + weights.output), dtype)  # x, 1, h_prev
     extra = [np.zeros((rows, hidden), dtype) for _ in kind.extra]
     dstate = dstate.map(np.copy)
-    pairs = [
-        pair for both in zip(plan, cache.blocks, strict=True) for pair in zip(*both, strict=True)
-    ]
-    for (t0, t1, n0, n1), saved in reversed(pairs):
+    for (t0, t1, n0, n1), saved in reversed(list(each_block(kind, params, cache, plan))):
         here = None if dout is None else dout[t0:t1, n0:n1]
         now = dstate.rows(n0, n1)
         adjoints = block_adjoints(weights, saved.local, here, now)
@@ -133,7 +138,7 @@ def _layer(
             for total, term in zip(extra, terms, strict=True):
                 total[n0:n1] += term.sum(axis=0).T
     dx = (da @ weights.weight_ih).swapaxes(0, 1)  # (T, N, D), (19)
-    squares = sum((_square(own).sum(axis=1) for own in extra), np.zeros(rows, dtype))
+    squares = sum((np.square(own).sum(axis=1) for own in extra), np.zeros(rows, dtype))
     counts = _counts(kind, weights.bias is not None, features, weights.output).astype(dtype)
     width = max(1, SLICE // (da.shape[2] * read.shape[2]))
     for n in range(0, rows, width):
@@ -156,8 +161,3 @@ def _counts(kind: Kind, bias: bool, features: int, output: int) -> Array:
         named = kind.named_gradients(*units)
         counts.append(sum(g.sum(axis=0) for n, g in named.items() if bias or n[:4] != "bias"))
     return np.repeat(np.stack(counts, axis=1), [features, 1, output], axis=1)
-
-
-def _square(array: Array) -> Array:
-    """Return |z|²."""
-    return (array * array.conj()).real

@@ -23,7 +23,7 @@ from ..kernel.weights import Gradients, Weights
 from ..parameters import ending
 from ..tangents import forcing, local_derivatives_jvp
 from .adjoints import Forcing, block_adjoints
-from .forward_mode import Seen, Tangents
+from .forward_mode import Seen, Tangents, each_block
 
 __all__ = ["Pair", "layer_second", "stack_second"]
 
@@ -76,9 +76,7 @@ def layer_second(
     Returns dx and its tangent, if they are wanted, and the tangents of the parameters' gradients.
     """
     weights, moved = (Weights.for_backward(kind, p) for p in (params, params_dot))
-    blocks = [
-        pair for pairs in zip(plan, cache.blocks, strict=True) for pair in zip(*pairs, strict=True)
-    ]
+    blocks = list(each_block(kind, params, cache, plan))
     dtype = np.result_type(weights.dtype, moved.dtype, cache.x)
     c = np.zeros((weights.hidden, cache.x.shape[1]), dtype)
     local_dots = [
