@@ -197,17 +197,17 @@ def test_a_file_that_ends_the_program():
 
 def test_endless_loops_are_ended_and_the_rest_is_judged():
     loop = "while True:\n    try:\n        pass\n    except BaseException:\n        pass"
-    causes = outcome(2, limit=5.0, dc_dai=f"{loop}\ndc_dai = 0", dc_dag="i")
+    causes = outcome(2, limit=10.0, dc_dai=f"{loop}\ndc_dai = 0", dc_dag="i")
     assert causes.pop("dc_dai") == (
-        "line 24 had not ended after 5 seconds: is this an endless loop?"
+        "line 24 had not ended after 10 seconds: is this an endless loop?"
     )
     assert list(causes) == ["dc_dag"]
 
 
 def test_a_file_that_does_not_end_before_any_function():
     path = written(filled(2) + "\nwhile True:\n    pass\n")
-    causes = {row.cause for row in check(Path(path), 5.0).rows}
-    assert causes == {"had not ended after 5 seconds: is this an endless loop?"}
+    causes = {row.cause for row in check(Path(path), 10.0).rows}
+    assert causes == {"had not ended after 10 seconds: is this an endless loop?"}
 
 
 @pytest.mark.parametrize(
