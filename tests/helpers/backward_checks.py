@@ -10,11 +10,12 @@ from functools import partial
 from unittest import mock
 
 import numpy as np
-from cases import LSTMCase, ModelCase
+from cases import KINDS, LSTMCase, ModelCase
 from kills import cells_in_a_loop, random, same
+from loops import cell_in_a_loop
 
 from npslstm import LSTM, Linear, LSTMCell, LSTMModel, mean_squared_error
-from npslstm.cells import standard
+from npslstm.cells import VARIANTS, standard
 from npslstm.gradcheck import check_gradients
 from npslstm.kernel import memory, products, schedule
 from npslstm.losses import cross_entropy
@@ -104,6 +105,28 @@ def linear():
 def rnn():
     without_bias = RNN(3, 2, bias=False, batch_first=True, **FLOAT)
     return check(RNN(3, 2, **FLOAT), random(4, 3, 3)) and check(without_bias, random(3, 4, 3))
+
+
+def every_kind():
+    """Each kind of cell: one step, which the layers do not use, and the layers."""
+    for kind in KINDS:
+        one_layer = LSTMCase(kind, N=3, D=3, H=3, T=4).problem()
+        if not (kind not in VARIANTS or check(LSTMCell(3, 2, variant=kind, **FLOAT), random(4, 3))):
+            return False
+        if not check(one_layer.net, random(4, 3, 3)):
+            return False
+        if not same(one_layer.gradients(), cell_in_a_loop(one_layer)[1]):
+            return False
+    return True
+
+
+def every_kind_with_options():
+    options = {"N": 3, "D": 3, "H": 3, "T": 4, "layers": 2, "bidirectional": True}
+    return all(
+        check(LSTMCase(kind, **options, bias=bias).problem().net, random(4, 3, 3), lengths=LENGTHS)
+        for kind in KINDS
+        for bias in (True, False)
+    )
 
 
 def losses():
@@ -200,6 +223,7 @@ CHECKS = [
     lstm,
     linear,
     rnn,
+    every_kind,
     losses,
     values_of_losses,
     losses_of_large_numbers,
@@ -216,6 +240,8 @@ CHECKS = [
     nothing_to_do,
     lstm_with_every_option,
     partial(in_small_blocks, lstm_with_every_option),
+    every_kind_with_options,
+    partial(in_small_blocks, every_kind_with_options),
     models,
     large,
 ]

@@ -35,17 +35,33 @@ from npslstm.kernel import memory
 
 TARGETS = {
     "gates": ["local_derivatives", "gates_backward"],
-    "cells.base": ["Kind.named_gradients", "through_c"],
+    "cells.base": [
+        "Kind.backward",
+        "Kind.named_gradients",
+        "Run.derivatives",
+        "through_c",
+        "through_h",
+    ],
     "cells.standard": ["FastRun.derivatives", "fast_derivatives"],
+    "cells.peephole": ["Peephole.derivatives", "Peephole.extra_gradients"],
+    "cells.cifg": ["CoupledGates.derivatives"],
+    "cells.nig": ["NoInputGate.derivatives"],
+    "cells.nfg": ["NoForgetGate.derivatives"],
+    "cells.nog": ["NoOutputGate.derivatives"],
+    "cells.niaf": ["NoInputActivation.derivatives"],
+    "cells.noaf": ["NoOutputActivation.derivatives"],
+    "cells.gru": ["GatedUnit.derivatives", "GatedUnit.named_gradients"],
+    "cells.rnn": ["Tanh.derivatives"],
     "cell": ["step_backward"],
     "kernel.scratch": ["BackwardScratch.__init__"],
     "kernel.sequence": ["block_backward"],
     "kernel.weights": ["Gradients.named"],
     "kernel.schedule": ["layer_backward"],
+    "kernel.stack": ["stack_backward"],
     "layers": ["Recurrent.backward"],
-    "linear": ["Linear.backward"],
+    "linear": ["Linear.backward", "Readout.read_backward"],
     "losses": ["cross_entropy", "mean_squared_error"],
-    "model": ["LSTMModel.backward", "LSTMModel.read_backward"],
+    "model": ["LSTMModel.backward"],
 }
 SECONDS = 60  # that a mutant may take before it counts as killed
 
