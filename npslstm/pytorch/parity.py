@@ -15,11 +15,13 @@ from numpy.typing import ArrayLike
 
 from ..arguments import Array, check_dtype, check_pair
 from ..cell import LSTMCell
+from ..layers import Recurrent
 from ..losses import cross_entropy
 from ..lstm import LSTM
 from ..model import LSTMModel
+from ..rnn import GRU, RNN
 from .library import full_precision, import_torch
-from .twin import lstm_options, torch_lstm, twin_class
+from .twin import check_kind, layer_options, torch_classes, torch_layers, twin_class
 
 __all__ = [
     "Difference",
@@ -27,9 +29,6 @@ __all__ = [
     "from_torch",
     "to_torch",
 ]
-
-
-RESULTS = "logits", "h_n", "c_n", "loss", "dx", "dh_0", "dc_0"
 
 
 class Difference(NamedTuple):
@@ -57,12 +56,14 @@ def _norm(array: Array) -> float:
     return largest * float(np.linalg.norm(array / largest)) if largest else 0.0
 
 
-def to_torch(model: LSTMModel | LSTM | LSTMCell, device: Any = "cpu", dtype: Any = None) -> Any:
+def to_torch(
+    model: LSTMModel | Recurrent | LSTMCell, device: Any = "cpu", dtype: Any = None
+) -> Any:
     """Make the same model in PyTorch, with a copy of the weights.
 
     Parameters
     ----------
-    model : LSTMModel, LSTM or LSTMCell
+    model : LSTMModel, LSTM, GRU, RNN or LSTMCell
     device : str or torch.device
     dtype : torch.dtype or dtype, optional
         float32 or float64; the model's own by default.
@@ -70,28 +71,30 @@ def to_torch(model: LSTMModel | LSTM | LSTMCell, device: Any = "cpu", dtype: Any
     Returns
     -------
     torch.nn.Module
-        A ``torch.nn.LSTM`` or ``torch.nn.LSTMCell``; for an LSTMModel a module with the parts
-        ``lstm`` (``torch.nn.LSTM``) and ``head`` (``torch.nn.Linear``), called as
+        A ``torch.nn.LSTM``, ``GRU``, ``RNN`` or ``LSTMCell``; for an LSTMModel a module with the
+        parts ``lstm`` (one of the first three) and ``head`` (``torch.nn.Linear``), called as
         ``logits, (h_n, c_n) = module(x, state=None, lengths=None, dropout_masks=None)``. Without
-        masks its dropout is ``torch.nn.LSTM``'s own: active in training mode, drawn by PyTorch.
+        masks its dropout is PyTorch's own: active in training mode, drawn by PyTorch.
 
     Raises
     ------
-    TypeError
-        For another kind of model or dtype.
+    ValueError, TypeError
+        For another kind of model or dtype, or a variant of the LSTM that PyTorch does not have.
     """
     torch = import_torch()
     with torch.device("cpu"):  # whatever the default is
         if isinstance(model, LSTMModel):
             head = torch.nn.Linear(model.head.in_features, model.head.out_features, model.lstm.bias)
-            module = twin_class(torch)(torch_lstm(torch, model.lstm), head, model.readout)
-        elif isinstance(model, LSTM):
-            module = torch_lstm(torch, model)
+            module = twin_class(torch)(torch_layers(torch, model.lstm), head, model.readout)
+        elif isinstance(model, Recurrent):
+            module = torch_layers(torch, model)
         elif isinstance(model, LSTMCell):
+            check_kind(model.kind)
             module = torch.nn.LSTMCell(model.input_size, model.hidden_size, model.bias)
         else:
             raise TypeError(
-                f"model: expected an LSTMModel, LSTM or LSTMCell, given {type(model).__name__}"
+                "model: expected an LSTMModel, LSTM, GRU, RNN or LSTMCell, given "
+                f"{type(model).__name__}"
             )
     own_dtype = next(iter(model.params.values())).dtype
     dtype = _numpy_dtype(own_dtype if dtype is None else dtype)
@@ -102,42 +105,47 @@ def to_torch(model: LSTMModel | LSTM | LSTMCell, device: Any = "cpu", dtype: Any
     return module
 
 
-def from_torch(module: Any) -> LSTMModel | LSTM | LSTMCell:
+def from_torch(module: Any) -> LSTMModel | Recurrent | LSTMCell:
     """Make our model of a PyTorch module, with a copy of the weights.
 
     Parameters
     ----------
-    module : torch.nn.LSTM, torch.nn.LSTMCell, or what :func:`to_torch` made of an LSTMModel
+    module : torch.nn.LSTM, GRU, RNN or LSTMCell, or what :func:`to_torch` made of an LSTMModel
         On any device, in float32 or float64.
 
     Returns
     -------
-    LSTM, LSTMCell or LSTMModel
+    LSTM, GRU, RNN, LSTMCell or LSTMModel
 
     Raises
     ------
     ValueError, TypeError
-        For another kind of module or dtype, and for what we do not have: ``proj_size``.
+        For another kind of module or dtype, and for what we do not have: an RNN with ReLU.
 
     Warns
     -----
     UserWarning
-        If a ``torch.nn.LSTM`` of one layer asks for dropout, which acts between layers: ours has 0.
+        If a module of one layer asks for dropout, which acts between layers: ours has 0.
     """
     torch = import_torch()
-    kinds = twin_class(torch), torch.nn.LSTM, torch.nn.LSTMCell
-    if not isinstance(module, kinds):
+    classes = torch_classes(torch)
+    known: tuple[Any, ...] = (twin_class(torch), torch.nn.LSTMCell, *classes.values())
+    if not isinstance(module, known):
         raise TypeError(
-            "module: expected a torch.nn.LSTM, a torch.nn.LSTMCell or what to_torch made of an "
+            "module: expected a torch.nn.LSTM, GRU, RNN or LSTMCell, or what to_torch made of an "
             f"LSTMModel, given {type(module).__name__}"
         )
     dtype = _numpy_dtype(next(module.parameters()).dtype)
-    model: LSTMModel | LSTM | LSTMCell
-    if isinstance(module, kinds[0]):
-        options = lstm_options(module.lstm) | {"output_size": module.head.out_features}
+    layers = getattr(module, "lstm", module)
+    ours: dict[str, Any] = {"standard": LSTM, "gru": GRU, "rnn": RNN}
+    kind = next((name for name, theirs in classes.items() if isinstance(layers, theirs)), None)
+    model: LSTMModel | Recurrent | LSTMCell
+    if isinstance(module, twin_class(torch)):
+        options = layer_options(layers) | {"output_size": module.head.out_features}
+        options["cell"] = "lstm" if kind == "standard" else kind
         model = LSTMModel(**options, readout=module.readout, dtype=dtype, rng=0)
-    elif isinstance(module, torch.nn.LSTM):
-        model = LSTM(**lstm_options(module), dtype=dtype, rng=0)
+    elif kind is not None:
+        model = ours[kind](**layer_options(module), dtype=dtype, rng=0)
     else:
         model = LSTMCell(module.input_size, module.hidden_size, module.bias, dtype=dtype, rng=0)
     model.load_params({name: _array(tensor) for name, tensor in module.state_dict().items()})
@@ -148,11 +156,11 @@ def compare(
     model: LSTMModel,
     x: Array,
     y: Any,
-    state: tuple[Array, Array] | None = None,
+    state: Any = None,
     *,
     lengths: Any = None,
     rng: np.random.Generator | None = None,
-    dstate: tuple[Array | None, Array | None] | None = None,
+    dstate: Any = None,
     device: Any = "cpu",
     dtype: Any = None,
 ) -> dict[str, Difference]:
@@ -165,7 +173,7 @@ def compare(
         As in :meth:`LSTMModel.forward`; the dropout masks drawn here are PyTorch's, too.
     y : integer array
         Labels for the cross-entropy, as in :meth:`LSTMModel.loss_and_grads`.
-    dstate : (dh_n, dc_n), optional
+    dstate : (dh_n, dc_n), or dh_n in a GRU or RNN, optional
         What the loss adds through the last state: Σ dh_n ⊙ h_n + Σ dc_n ⊙ c_n.
     device : str or torch.device
         PyTorch's.
@@ -175,8 +183,8 @@ def compare(
     Returns
     -------
     dict of Difference
-        For ``logits``, ``h_n``, ``c_n``, ``loss``, ``dx``, ``dh_0``, ``dc_0``, and for the gradient
-        of every parameter under the parameter's name.
+        For ``logits``, ``h_n``, ``c_n``, ``loss``, ``dx``, ``dh_0``, ``dc_0`` (those of c where
+        there is a cell state), and for the gradient of every parameter under its name.
 
     Raises
     ------
@@ -185,7 +193,9 @@ def compare(
     """
     dtype = _numpy_dtype(model.lstm.dtype if dtype is None else dtype)
     model, x, y = model.astype(dtype), x.astype(dtype), np.asarray(y)
-    state, dstate = _cast(state, dtype), _cast(dstate, dtype)
+    letters = "hc" if model.lstm.kind.has_c else "h"
+    parts, dparts = (_cast(_parts(given), dtype) for given in (state, dstate))
+    state, dstate = _whole(parts), _whole(dparts)
 
     logits, state_n, cache = model.forward(x, state, lengths=lengths, rng=rng)
     counted = np.ones(y.shape, bool)
@@ -193,15 +203,16 @@ def compare(
         counted = cache.lstm.layout.valid_steps()
     loss, dlogits = cross_entropy(logits, y, counted)
     dx, dstate_0, grads = model.backward(cache, dlogits, dstate)
-    ours = dict(zip(RESULTS, (logits, *state_n, loss, dx, *dstate_0), strict=True)) | grads
+    results = [logits, *_parts(state_n), loss, dx, *_parts(dstate_0)]
+    ours = dict(zip(_results(letters), results, strict=True)) | grads
 
-    shape = state_n.h.shape
-    h_0, c_0 = check_pair("state", state, [shape, shape], dtype)
-    dh_n, dc_n = check_pair("dstate", dstate, [shape, shape], dtype)
+    shapes = [_parts(state_n)[0].shape] * len(letters)
+    starts = check_pair("state", parts, shapes, dtype, letters)
+    dends = check_pair("dstate", dparts, shapes, dtype, letters)
     theirs = _torch_results(
         to_torch(model, device),
-        (x, h_0, c_0),
-        (y[counted].astype(np.int64), dh_n, dc_n),
+        (x, *starts),
+        (y[counted].astype(np.int64), *dends),
         counted,
         lengths,
         cache.lstm.dropout_masks,
@@ -211,8 +222,8 @@ def compare(
 
 def _torch_results(
     twin: Any,
-    inputs: tuple[Array, Array, Array],
-    targets: tuple[Array, Array, Array],
+    inputs: tuple[Array, ...],
+    targets: tuple[Array, ...],
     counted: Array,
     lengths: Any,
     masks: tuple[Array, ...],
@@ -220,19 +231,36 @@ def _torch_results(
     """Do in PyTorch what :func:`compare` does here."""
     torch = import_torch()
     tensor = functools.partial(torch.tensor, device=twin.head.weight.device)
-    x, h_0, c_0 = leaves = [tensor(array).requires_grad_() for array in inputs]
-    labels, dh_n, dc_n = (tensor(array) for array in targets)
+    x, *starts = leaves = [tensor(array).requires_grad_() for array in inputs]
+    labels, *dends = (tensor(array) for array in targets)
     names, parameters = zip(*twin.named_parameters(), strict=True)
     twin.lstm.dropout = 0.0  # the masks, if any, say what is dropped
     with full_precision():
-        logits, (h_n, c_n) = twin(x, (h_0, c_0), lengths, [tensor(mask) for mask in masks])
+        logits, state_n = twin(x, _whole(starts), lengths, [tensor(mask) for mask in masks])
         rows = logits[tensor(counted)]
         loss = torch.nn.functional.cross_entropy(rows, labels, reduction="sum")
         loss = loss / max(len(labels), 1)
-        objective = loss + (dh_n * h_n).sum() + (dc_n * c_n).sum()
+        ends = _parts(state_n)
+        objective = loss + sum((d * end).sum() for d, end in zip(dends, ends, strict=True))
         grads = torch.autograd.grad(objective, [*leaves, *parameters], materialize_grads=True)
-    results = map(_array, (logits, h_n, c_n, loss, *grads))
-    return dict(zip((*RESULTS, *names), results, strict=True))
+    results = map(_array, (logits, *ends, loss, *grads))
+    return dict(zip((*_results("hc"[: len(ends)]), *names), results, strict=True))
+
+
+def _results(letters: str) -> list[str]:
+    """Name what is compared beside the parameters' gradients."""
+    ends, starts = [f"{z}_n" for z in letters], [f"d{z}_0" for z in letters]
+    return ["logits", *ends, "loss", "dx", *starts]
+
+
+def _parts(state: Any) -> Any:
+    """Return a state as a tuple, which it is in an LSTM; or None."""
+    return state if state is None or isinstance(state, tuple | list) else (state,)
+
+
+def _whole(parts: Any) -> Any:
+    """Return what :func:`_parts` was given."""
+    return parts if parts is None or len(parts) > 1 else parts[0]
 
 
 def _numpy_dtype(dtype: Any) -> np.dtype[Any]:

@@ -32,7 +32,7 @@ SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")
         ("--cell gru --variant nog", "--variant nog is one of the LSTM, so it needs --cell lstm"),
         ("--variant cifg --forget-bias 1", "--forget-bias: expected 0, because 'cifg' has no"),
         ("--cell rnn --forget-bias 2", "--forget-bias: expected 0, because 'rnn' has no forget"),
-        ("--cell gru --torch", "--torch needs --cell lstm --variant standard"),
+        ("--variant nog --torch", "--torch needs --variant standard, the only one that PyT"),
         ("--variant nog --export a.onnx", "--export needs --cell lstm, and a --variant of standa"),
         ("--explain -1", "argument --explain: expected a whole number from 0 on, given '-1'"),
         ("--view columns", "argument --view: invalid choice: 'columns'"),

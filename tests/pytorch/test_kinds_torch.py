@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from npslstm import LSTM
+from npslstm import LSTM, LSTMModel
+from npslstm.pytorch import compare, from_torch, to_torch
 from npslstm.rnn import GRU, RNN
 
 pytestmark = pytest.mark.torch
@@ -45,3 +46,36 @@ def test_outputs_and_gradients(torch, kind, bias, layers, bidirectional):
     got += [grads[name] for name, _ in theirs.named_parameters()]
     for ours_, theirs_ in zip(got, [out, *state_n, *wanted], strict=True):
         np.testing.assert_allclose(ours_, theirs_.detach().numpy(), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+@pytest.mark.parametrize("readout", ["last", "all"])
+@pytest.mark.parametrize("lengths", [None, [3, 0, 5]])
+@pytest.mark.parametrize("states", [False, True])
+def test_models_are_compared(torch, cell, readout, lengths, states):
+    options = {"bidirectional": True, "batch_first": True, "dropout": 0.4, "dtype": np.float64}
+    model = LSTMModel(3, 4, 2, 2, readout=readout, cell=cell, **options, rng=0)
+    rng = np.random.default_rng(0)
+    x, h_0, dh_n = (rng.normal(size=shape) for shape in ((3, 5, 3), (4, 3, 4), (4, 3, 4)))
+    y = rng.integers(2, size=3 if readout == "last" else (3, 5))
+    state, dstate = (h_0, dh_n) if states else (None, None)
+    report = compare(model, x, y, state, lengths=lengths, rng=rng, dstate=dstate)
+    assert report.keys() == {"logits", "h_n", "loss", "dx", "dh_0", *model.params}
+    assert max(difference.relative for difference in report.values()) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        GRU(3, 4, 2, bidirectional=True),
+        RNN(3, 4, bias=False, dtype=np.float64),
+        LSTM(3, 4, 2, dropout=0.5, proj_size=2),
+        LSTMModel(3, 4, 5, cell="gru", readout="all"),
+    ],
+    ids=repr,
+)
+def test_there_and_back(torch, net):
+    back = from_torch(to_torch(net))
+    assert repr(back) == repr(net)
+    for name, param in back.params.items():
+        np.testing.assert_array_equal(param, net.params[name])

@@ -294,18 +294,23 @@ def test_pytorchs_default_device_does_not_matter(torch, ragged):
 
 @pytest.mark.torch
 def test_what_we_do_not_have_is_refused_by_name(torch):
-    with pytest.raises(ValueError, match=r"proj_size: expected 0.*given 2"):
-        from_torch(torch.nn.LSTM(3, 4, proj_size=2))
+    with pytest.raises(ValueError, match=r"nonlinearity: expected 'tanh', given 'relu'"):
+        from_torch(torch.nn.RNN(3, 4, nonlinearity="relu"))
+    for net in LSTM(3, 4, variant="nog"), LSTMCell(3, 4, variant="nog"):
+        with pytest.raises(ValueError, match=r"expected variant 'standard', .*, given 'nog'"):
+            to_torch(net)
     with pytest.raises(TypeError, match=r"expected float32 or float64, given float16"):
         from_torch(torch.nn.LSTM(3, 4).half())
     with pytest.raises(TypeError, match=r"bfloat16"):
         from_torch(torch.nn.LSTM(3, 4).bfloat16())
-    with pytest.raises(TypeError, match=r"expected a torch.nn.LSTM, .*, given GRU"):
-        from_torch(torch.nn.GRU(3, 4))
+    with pytest.raises(TypeError, match=r"expected a torch.nn.LSTM, .*, given GRUCell"):
+        from_torch(torch.nn.GRUCell(3, 4))
     normed = torch.nn.utils.parametrizations.weight_norm(torch.nn.LSTM(3, 4), "weight_hh_l0")
     with pytest.raises(ValueError, match=r"missing \['weight_hh_l0'\], unknown \['parametriz"):
         from_torch(normed)
-    with pytest.raises(TypeError, match=r"expected an LSTMModel, LSTM or LSTMCell, given Linear"):
+    with pytest.raises(
+        TypeError, match=r"expected an LSTMModel, LSTM, GRU, RNN or LSTMCell, given Linear"
+    ):
         to_torch(LSTMModel(3, 4, 5, rng=0).head)
     with pytest.raises(TypeError, match=r"given complex128"):
         to_torch(LSTM(3, 4, rng=0).astype(complex))

@@ -142,8 +142,8 @@ def parse(argv: list[str] | None, description: str | None) -> argparse.Namespace
     if args.dropout and args.layers == 1:
         parser.error("--dropout acts between layers, so it needs --layers 2 or more")
     check_kind_options(parser, args)
-    if args.torch and (args.cell, args.variant) != ("lstm", "standard"):
-        parser.error("--torch needs --cell lstm --variant standard")
+    if args.torch and args.variant != "standard":
+        parser.error("--torch needs --variant standard, the only one that PyTorch has")
     if args.export:
         if args.cell != "lstm" or args.variant not in EXPORTED:
             parser.error(f"--export needs --cell lstm, and a --variant of {', '.join(EXPORTED)}")

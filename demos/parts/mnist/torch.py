@@ -160,10 +160,9 @@ def print_parity(model: LSTMModel, x: np.ndarray, y: np.ndarray, device: Any) ->
     """Print how far forward and backward differ, from random initial states."""
     layers = model.lstm.num_layers * model.lstm.directions
     h_0, c_0 = np.random.default_rng(0).normal(size=(2, layers, len(x), model.lstm.hidden_size))
+    state = (h_0, c_0) if model.lstm.kind.has_c else h_0
     reports = {
-        dtype: compare(
-            model, x, y, (h_0, c_0), rng=np.random.default_rng(0), device=device, dtype=dtype
-        )
+        dtype: compare(model, x, y, state, rng=np.random.default_rng(0), device=device, dtype=dtype)
         for dtype in ("float64", "float32")
     }
     print(f"Parity, one step with {len(x)} images: values, and the gradient of each parameter")
