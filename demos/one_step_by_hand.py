@@ -21,42 +21,48 @@ from parts import program  # isort: skip  (before NumPy)
 import argparse
 import cmath
 import math
+import re
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 from parts import options
 from parts.plotting import PALETTE, figure, have_matplotlib, save
 
-from npslstm import LSTM, LSTMCell
-from npslstm.trace import trace
+from npslstm import gates
+from npslstm.cell import pre_activations, step_backward, step_forward
+from npslstm.cells.equations import equations
+from npslstm.cells.standard import STANDARD
 
 EPSILON = 1e-30  # of the complex step: nothing is subtracted, so it may be as small as this
 
-# Equation, quantity, how it comes about, and the quantity that the loss is differentiated by.
+EQUATIONS = equations(gates.__doc__)
+NAMES = {equation.number: name for name, equation in EQUATIONS.items()}
+
+
+def row(name: str, by: str) -> tuple[str, str, str, str]:
+    """Return equation, quantity, how it comes about, and what to differentiate by to see it."""
+    _, number, formula, _ = EQUATIONS[name]
+    formula = re.sub(r"\(\d+\)", lambda found: NAMES[found[0]], formula)  # (9) is ∂h/∂c
+    return (
+        number,
+        name,
+        formula.replace(" ⊙ ", "·").replace("dc_in", "dc_prev of the next step"),
+        by,
+    )
+
+
 FORWARD = [
     *(("(1)", f"a_{k}", f"w_{k}·x + u_{k}·h_prev + b_{k}", f"a_{k}") for k in "ifgo"),
-    ("(2)", "i", "σ(a_i)", "i"),
-    ("(3)", "f", "σ(a_f)", "f"),
-    ("(4)", "g", "tanh(a_g)", "g"),
-    ("(5)", "o", "σ(a_o)", "o"),
-    ("(6)", "c", "f·c_prev + i·g", "c"),
-    ("(7)", "tanh_c", "tanh(c)", "tanh_c"),
-    ("(8)", "h", "o·tanh_c", "h"),
+    *(row(name, name) for name in STANDARD.names),
 ]
 LOCAL = [  # not the loss is differentiated here, but h or c of the same step
-    ("(9)", "∂h/∂c", "o·(1 - tanh_c²)", "c"),
-    ("(10)", "∂h/∂a_o", "tanh_c·o·(1 - o)", "a_o"),
-    ("(11)", "∂c/∂a_i", "g·i·(1 - i)", "a_i"),
-    ("(12)", "∂c/∂a_f", "c_prev·f·(1 - f)", "a_f"),
-    ("(13)", "∂c/∂a_g", "i·(1 - g²)", "a_g"),
-    ("(14)", "∂c/∂c_prev", "f", "c_prev"),
+    row(name, name.rpartition("∂")[2]) for name in EQUATIONS if name.startswith("∂")
 ]
+SLOPES = "∂c/∂c_prev", "∂c/∂a_i", "∂c/∂a_f", "∂c/∂a_g", "∂h/∂a_o", "∂h/∂c"  # as step_forward's
 BACKWARD = [
     ("", "dh", "dout + dh_prev of the next step", "h"),
-    ("(15)", "dc", "dc_prev of the next step + dh·∂h/∂c", "c"),
-    ("(16)", "da_o", "dh·∂h/∂a_o", "a_o"),
-    *(("(17)", f"da_{k}", f"dc·∂c/∂a_{k}", f"a_{k}") for k in "ifg"),
-    ("(18)", "dc_prev", "dc·∂c/∂c_prev", "c_prev"),
+    *(row(name, name[1:]) for name in EQUATIONS if name.startswith("d")),
     ("(19)", "dh_prev", "da_i·u_i + da_f·u_f + da_g·u_g + da_o·u_o", "h_prev"),
     ("(19)", "dx", "da_i·w_i + da_f·w_f + da_g·w_g + da_o·w_o", "x"),
 ]
@@ -113,32 +119,26 @@ def compute(given: dict[str, float]) -> dict[str, float]:
     """Run npslstm; return every quantity of the tables above, "c_1" being the c of step 1."""
     w, u, b = (np.array([given[f"{p}_{k}"] for k in "ifgo"]) for p in "wub")
     params = {"weight_ih": w[:, None], "weight_hh": u[:, None], "bias_ih": b, "bias_hh": 0 * b}
-    cell, lstm = LSTMCell(1, 1, dtype=float), LSTM(1, 1, dtype=float)
-    cell.load_params(params)
-    lstm.load_params({f"{name}_l0": param for name, param in params.items()})
-    x, dout = (np.array([[given[f"{name}_1"]], [given[f"{name}_2"]]]) for name in ("x", "dout"))
-    h, c, dc = (np.array([given[name]]) for name in ("h_0", "c_0", "dc_n"))
-    run = trace(lstm, x, (h[None], c[None]), dout=dout, dstate=(None, dc[None]))["l0"]
-
+    h, c, dc, dh = (np.array([given[name]]) for name in ("h_0", "c_0", "dc_n", "dout_2"))
     values: dict[str, float] = {}
 
-    def keep(names: str, end: object, arrays: object) -> None:
-        numbers = np.ravel(arrays).tolist()
-        values.update(zip((f"{name}_{end}" for name in names.split()), numbers, strict=True))
+    def keep(named: Mapping[str, np.ndarray], end: int) -> None:
+        values.update({f"{name}_{end}": float(array[0]) for name, array in named.items()})
 
-    caches = []
-    for t, x_t in enumerate(x):
-        keep("a_i a_f a_g a_o", t + 1, w * x_t + u * h + b)
-        (h, c), cache = cell.forward(x_t, (h, c))
-        caches.append(cache)
-        keep("i f g o c tanh_c h", t + 1, [*(a[t] for a in run[:5]), np.tanh(c), h])
-        keep("∂c/∂c_prev ∂c/∂a_i ∂c/∂a_f ∂c/∂a_g ∂h/∂a_o ∂h/∂c", t + 1, cache.local)
-    dh_prev, total = np.zeros(1), dict.fromkeys(params, 0.0)
-    for t in (1, 0):
-        dh = dout[t] + dh_prev
-        dx, (dh_prev, dc), grads = cell.backward(caches[t], (dh, dc))
-        keep("dh dc dc_prev dh_prev dx", t + 1, [dh, run.dc[t], dc, dh_prev, dx])
-        keep("da_i da_f da_g da_o", t + 1, grads["bias_ih"])  # of one row, db is da
+    steps = []
+    for t in (1, 2):
+        before = np.array([given[f"x_{t}"]]), h, c
+        a = pre_activations(STANDARD, params, *before[:2])
+        step, slopes = step_forward(STANDARD, params, *before)
+        keep({f"a_{k}": part for k, part in zip(STANDARD.inputs, a, strict=True)} | step, t)
+        keep(dict(zip(SLOPES, slopes, strict=True)), t)
+        steps.append((before, step, slopes))
+        h, c = step["h"], step["c"]
+    total = dict.fromkeys(params, 0.0)
+    for t in (2, 1):
+        gradients, grads = step_backward(STANDARD, params, *steps[t - 1], dh, dc)
+        keep({"dh": dh} | gradients, t)
+        dh, dc = given["dout_1"] + gradients["dh_prev"], gradients["dc_prev"]
         total = {name: total[name] + grad for name, grad in grads.items()}
     for p, name in (("w", "weight_ih"), ("u", "weight_hh"), ("b", "bias_ih")):
         for k, grad in zip("ifgo", total[name].ravel().tolist(), strict=True):
