@@ -5,8 +5,9 @@
 
 The lore says that the LSTM "overcomes the vanishing gradient". Here untrained networks read random
 sequences, the loss looks at the last h alone, and ‖∂L/∂h‖ and ‖∂L/∂c‖ are measured k = 0 to T steps
-earlier: in plain tanh RNNs with uniform and with orthogonal recurrent weights, and in LSTMs with
-the bias of the forget gate at 0, 1 and 3.
+earlier: in plain tanh RNNs with uniform and with orthogonal recurrent weights, in LSTMs with the
+bias of the forget gate at 0, 1 and 3, in one with peepholes, in one without a forget gate, which
+forgets nothing, and in a GRU.
 
 An LSTM's cell hands its gradient back through the forget gate, dc_prev = dc ⊙ f, equation (18) of
 ``npslstm/gates.py``. With a bias of 0 that gate starts half closed, and the gradient shrinks about
@@ -19,19 +20,32 @@ from __future__ import annotations
 from parts import program  # isort: skip  (before NumPy)
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from parts import options
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm import LSTM
-from npslstm.rnn import RNN
+from npslstm.layers import Recurrent
+from npslstm.rnn import GRU, RNN
 from npslstm.trace import trace
 
 FEATURES, ROWS = 1, 16  # of the random sequences that each network reads
-RNNS = {"RNN, uniform": "uniform", "RNN, orthogonal": "orthogonal"}  # label: init
-LSTMS = {f"LSTM, forget bias {bias}": float(bias) for bias in (0, 1, 3)}  # label: forget_bias
-COLOURS = dict(zip([*RNNS, *LSTMS], ["black", "orange", "sky", "blue", "vermillion"], strict=True))
+RNNS = {f"RNN, {init}": partial(RNN, init=init) for init in ("uniform", "orthogonal")}
+LSTMS = {f"LSTM, forget bias {bias}": partial(LSTM, forget_bias=float(bias)) for bias in (0, 1, 3)}
+OTHERS = {
+    "GRU": GRU,
+    "peephole, bias 1": partial(LSTM, variant="peephole", forget_bias=1.0),
+    "nfg: no forget gate": partial(LSTM, variant="nfg"),
+}
+NETWORKS: dict[str, Callable[..., Recurrent]] = {**RNNS, **LSTMS, **OTHERS}
+COLOURS = ["black", "orange", "sky", "blue", "vermillion", "green", "purple", "black"]
+LOOKS = {  # the last two lie on others
+    name: {"color": PALETTE[colour], "linestyle": "--" if name in list(OTHERS)[1:] else "-"}
+    for name, colour in zip(NETWORKS, COLOURS, strict=True)
+}
 
 NOTES = """\
 "a step" is the factor by which one step back multiplies, over the middle half of the lags; beside
@@ -40,10 +54,13 @@ rise again they reach the start of the sequence: cells begin at 0, where tanh(c)
 
 USUAL = """\
 It is not "being an LSTM" that keeps the gradient but a forget gate that starts open: with bias 0,
-and even with 1, the LSTM keeps less than the orthogonal RNN; with 3, more."""
+and even with 1, the LSTM keeps less than the orthogonal RNN; with 3, more. Peepholes change little.
+Without a forget gate, where f is 1, as much is kept as with 3. The GRU starts with z half open, and
+keeps about as little as the LSTM with bias 0."""
 UNUSUAL = """\
-That is not the order that the defaults show (LSTM with forget bias 0, with 1, orthogonal RNN, LSTM
-with 3): so few steps, units or seeds do not tell them apart."""
+That is not what the defaults show (in this order: LSTM with forget bias 0 and GRU, with 1 and with
+peepholes, orthogonal RNN, LSTM with 3 and without a forget gate): so few steps, units or seeds do
+not tell them apart."""
 
 
 def draw(steps: int, hidden: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -54,38 +71,30 @@ def draw(steps: int, hidden: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(steps + 1, ROWS, FEATURES)), dh_n
 
 
-def rnn_norms(init: str, steps: int, hidden: int, seed: int) -> dict[str, np.ndarray]:
-    """Return ‖∂L/∂h‖, (T+1, N), by lag: backward goes one step at a time, so that dh shows."""
-    x, dh = draw(steps, hidden, seed)
-    rnn = RNN(FEATURES, hidden, init=init, dtype=np.float64, rng=seed)
-    h, caches = None, []
-    for x_t in x:
-        _, h, cache = rnn.forward(x_t[None], h)
-        caches.append(cache)
-    norms = []
-    for cache in reversed(caches):
-        norms.append(np.linalg.norm(dh[0], axis=-1))
-        _, dh, _ = rnn.backward(cache, dstate=dh)
-    return {"h": np.array(norms)}
+def norms(
+    network: Callable[..., Recurrent], steps: int, hidden: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Return ‖∂L/∂h‖ and, where there are any, ‖∂L/∂c‖ and the mean f of the units, by lag.
 
-
-def lstm_norms(forget_bias: float, steps: int, hidden: int, seed: int) -> dict[str, np.ndarray]:
-    """Return ‖∂L/∂h‖, ‖∂L/∂c‖ and the mean f of the units, (T+1, N), by lag."""
+    Each is (T+1, N).
+    """
     x, dh_n = draw(steps, hidden, seed)
-    lstm = LSTM(FEATURES, hidden, forget_bias=forget_bias, dtype=np.float64, rng=seed)
-    run = trace(lstm, x, dstate=(dh_n, None))["l0"]
-    dh, dc = (np.linalg.norm(d, axis=-1) for d in (run.dh, run.dc))
-    return {"h": dh[::-1], "c": dc[::-1], "f": run.f.mean(axis=-1)[::-1]}
+    net = network(FEATURES, hidden, dtype=np.float64, rng=seed)
+    run = trace(net, x, dstate=(dh_n, None) if net.kind.has_c else dh_n)["l0"]
+    found = {"h": np.linalg.norm(run.dh, axis=-1)[::-1]}
+    if net.kind.has_c:
+        found["c"] = np.linalg.norm(run.dc, axis=-1)[::-1]
+    if "f" in net.kind.gates:
+        found["f"] = run.f.mean(axis=-1)[::-1]
+    return found
 
 
 def measure(steps: int, hidden: int, seeds: range) -> dict[str, dict[str, np.ndarray]]:
     """Return for each network the means over the rows of "h", "c" and "f", each (seeds, T+1)."""
-    runs: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in COLOURS}
+    runs: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in NETWORKS}
     for seed in progress(seeds, "seeds"):
-        for name, init in RNNS.items():
-            runs[name].append(rnn_norms(init, steps, hidden, seed))
-        for name, bias in LSTMS.items():
-            runs[name].append(lstm_norms(bias, steps, hidden, seed))
+        for name, network in NETWORKS.items():
+            runs[name].append(norms(network, steps, hidden, seed))
     return {
         name: {key: geometric_mean([run[key] for run in seeds], 2) for key in seeds[0]}
         for name, seeds in runs.items()
@@ -122,26 +131,29 @@ def lesson(results: dict[str, dict[str, np.ndarray]]) -> str:
     lines = ["Of a gradient of length 1 at the last h there is left at the first:"]
     lines += [f"  {left[name]:.0e}  {name}" for name in sorted(left, key=left.get)]
     closed, half_open, wide_open = (left[name] for name in LSTMS)
-    if closed < half_open < left["RNN, orthogonal"] < wide_open:
+    gru, peephole, nothing_forgotten = (left[name] for name in OTHERS)
+    middle = left["RNN, orthogonal"]
+    in_order = max(closed, gru) < min(half_open, peephole) < max(half_open, peephole) < middle
+    if in_order and middle < min(wide_open, nothing_forgotten):
         return "\n".join([*lines, USUAL])
     return "\n".join([*lines, UNUSUAL])
 
 
 def plot(results: dict[str, dict[str, np.ndarray]], path: str) -> None:
     """Draw both norms against the lag, with a band from the smallest to the largest seed."""
-    fig, axes = figure(1, 2, height=3.6, sharex=True, sharey=True)
+    fig, axes = figure(1, 2, height=4.2, sharex=True, sharey=True)
     for key, ax in zip("hc", axes, strict=True):
         for name, result in results.items():
             if key in result:
-                lag, colour = np.arange(result[key].shape[1]), PALETTE[COLOURS[name]]
+                lag, look = np.arange(result[key].shape[1]), LOOKS[name]
                 low, high = result[key].min(axis=0), result[key].max(axis=0)
-                ax.fill_between(lag, low, high, color=colour, alpha=0.25, linewidth=0)
-                ax.plot(lag, geometric_mean(result[key], 0), color=colour, label=name)
+                ax.fill_between(lag, low, high, color=look["color"], alpha=0.2, linewidth=0)
+                ax.plot(lag, geometric_mean(result[key], 0), label=name, **look)
         ax.set(yscale="log", xlabel="lag k (steps before the last)", title=f"‖∂L/∂{key}‖ at lag k")
         ax.axhline(np.finfo(np.float32).eps, color="gray", linestyle=":", linewidth=1)
-        ax.legend(loc="lower left")
     seeds = len(results["RNN, uniform"]["h"])
-    axes[1].get_legend().set_title(f"mean of {seeds} seeds; band: all")
+    fig.suptitle(f"Mean of {seeds} seeds; the band has all of them", fontsize=9)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     axes[0].set_ylabel("gradient norm (‖∂L/∂h‖ = 1 at lag 0)")
     axes[1].text(
         *(0.42, np.finfo(np.float32).eps / 2),

@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 from demo_runs import run_demo
 
-from npslstm import LSTM
-from npslstm.rnn import RNN
-
 
 def test_script_prints_tables_and_saves_a_picture(tmp_path):
     picture = tmp_path / "new" / "flow.png"
@@ -26,22 +23,16 @@ def test_norms_are_those_of_the_state_that_the_rest_goes_on_from():
     steps, hidden, seed = 7, 5, 4
     x, dh_n = demo.draw(steps, hidden, seed)
     assert np.allclose(np.linalg.norm(dh_n, axis=-1), 1)
-    rnn = RNN(demo.FEATURES, hidden, init="orthogonal", dtype=np.float64, rng=seed)
-    lstm = LSTM(demo.FEATURES, hidden, forget_bias=1.0, dtype=np.float64, rng=seed)
-    plain, gated = (
-        demo.rnn_norms("orthogonal", steps, hidden, seed),
-        demo.lstm_norms(1.0, steps, hidden, seed),
-    )
-    assert all(norms.shape == (steps + 1, demo.ROWS) for norms in (*plain.values(), gated["h"]))
-    for lag in range(1, steps + 1):
-        begin, rest = x[: steps + 1 - lag], x[steps + 1 - lag :]
-        _, _, cache = rnn.forward(rest, rnn(begin)[1])
-        _, dh, _ = rnn.backward(cache, dstate=dh_n)
-        np.testing.assert_allclose(plain["h"][lag], np.linalg.norm(dh[0], axis=-1), rtol=1e-12)
-
-        _, _, cache = lstm.forward(rest, lstm(begin)[1])
-        _, (dh, _), _ = lstm.backward(cache, dstate=(dh_n, None))
-        np.testing.assert_allclose(gated["h"][lag], np.linalg.norm(dh[0], axis=-1), rtol=1e-12)
+    for network in demo.NETWORKS.values():
+        net = network(demo.FEATURES, hidden, dtype=np.float64, rng=seed)
+        norms = demo.norms(network, steps, hidden, seed)
+        assert all(norm.shape == (steps + 1, demo.ROWS) for norm in norms.values())
+        for lag in range(1, steps + 1):
+            begin, rest = x[: steps + 1 - lag], x[steps + 1 - lag :]
+            _, _, cache = net.forward(rest, net(begin)[1])
+            _, dstate, _ = net.backward(cache, dstate=(dh_n, None) if net.kind.has_c else dh_n)
+            dh = dstate[0] if net.kind.has_c else dstate
+            np.testing.assert_allclose(norms["h"][lag], np.linalg.norm(dh[0], axis=-1), rtol=1e-12)
 
 
 def test_lesson_holds_at_the_size_that_the_readme_shows(capsys):
