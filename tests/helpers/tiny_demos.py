@@ -23,6 +23,7 @@ TINY = {
     "gradient_flow.py": "--steps 3 --hidden 3 --seeds 1",
     "live.py": "--units 3 --epochs 9 --out page.html",
     "mnist.py": "--hidden 2 --batch-size 64 --max-steps 3",
+    "odyssey.py": "--hidden 2 --epochs 1 --seeds 2",
     "one_step_by_hand.py": "--set f=0",
     "speech.py": "--own voices --hidden 2 --epochs 1 --seeds 1",
 }
