@@ -76,8 +76,9 @@ def plan_blocks(
         segment: list[Block] = []
         t0 = 0
         while ends and ends[0] > t0:
-            while ends[-1] <= t0:
+            while ends[-1] <= t0:  # rows that have ended take no further part
                 ends.pop()
+            # Up to where the shortest row that still runs ends, or the block is full.
             t1 = min(ends[-1], t0 + max(1, columns // len(ends)))
             if segment and checkpoint_every and t0 - segment[0].t0 >= checkpoint_every:
                 plan.append(segment)

@@ -73,6 +73,8 @@ def block_forward(
     if memory is not None:
         h_prev, local, *others = (memory.empty(shape) for shape in kept(weights, steps, n))
 
+    # The loop over time: a few steps at once for the sake of their slopes, ``moves`` one by one.
+    # Step t multiplies [x_t; 1; h_{t-1}], and writes its h_t into the column of step t + 1.
     for now, moves in work.pieces:
         if project is None:
             for column, product, arguments in moves:
@@ -148,6 +150,7 @@ def block_backward(
     beside_product = kind.local[-1] == "dh_dh_prev"
     by_dc, by_dh = local[::-1, : kind.by_dc], local[::-1, kind.by_dc :]
 
+    # The loop over time, the last step first; dh and dc go from step to step.
     for (dout_t, out, da, special), slopes_c, slopes_h in zip(
         work.moves, by_dc, by_dh, strict=True
     ):
@@ -167,6 +170,7 @@ def block_backward(
     rows, columns = work.rows.reshape(steps, n, -1), features + 1 + weights.output
     rows[:, :, :features], rows[:, :, features + 1 : columns] = x, h_prev
     work.da_columns[...] = work.da.swapaxes(0, 1)
+    # One product over all steps and rows of the block: the sum over time is in it.
     da_columns = work.da_columns.reshape(*work.split_dw, -1)
     multiplier(work.split_dw)(da_columns, work.rows, work.product_dw)
     product = work.product_dw.reshape(len(gradients.weights), -1)
