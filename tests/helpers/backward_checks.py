@@ -120,6 +120,12 @@ def every_kind():
     return True
 
 
+def every_line_of_a_kind():
+    """What backward says beside the gradients that go on: dc, for the check line by line."""
+    lstm = LSTM(2, 2, variant="nog", **FLOAT)
+    return check_gradients(lstm, random(3, 2, 2), mode="intermediates", verbose=False)
+
+
 def every_kind_with_options():
     options = {"N": 3, "D": 3, "H": 3, "T": 4, "layers": 2, "bidirectional": True}
     return all(
@@ -240,6 +246,7 @@ CHECKS = [
     nothing_to_do,
     lstm_with_every_option,
     partial(in_small_blocks, lstm_with_every_option),
+    every_line_of_a_kind,
     every_kind_with_options,
     partial(in_small_blocks, every_kind_with_options),
     models,

@@ -76,6 +76,7 @@ EQUIVALENT = [
         r"^self\.rows\[:, features \+ 1 \+ hidden:\] = 0",
         "these columns are written to at every call, or cut off",
     ),
+    ("Run.derivatives", r"out\[-1\]", "a kind without a fast form has one place"),
     ("chunk_backward", r"->  .*reshape\(.*-2\)", "NumPy works out any negative size"),
     ("LSTM.backward", r"else dxs\[-1\]$", "there dxs has one entry"),
 ]
