@@ -15,11 +15,14 @@ KINDS = {  # what --forget-bias calls them, and what they are called in print
 }
 
 
-def make_network(kind: str, hidden: int, steps: int, seed: int) -> RNNModel | LSTMModel:
+def make_network(kind: str, hidden: int, steps: int, seed: int) -> LSTMModel:
     """Return a network of this kind for sequences of ``steps`` steps."""
     rng = np.random.default_rng(seed)
     if kind == "rnn":
-        return RNNModel(hidden, rng)
+        model = LSTMModel(2, hidden, 1, cell="rnn", rng=seed)
+        model.lstm = RNN(2, hidden, init="orthogonal", rng=rng)
+        model.head = Linear(hidden, 1, rng=rng)
+        return model
     if kind != "chrono":
         return LSTMModel(2, hidden, 1, forget_bias=float(kind), rng=rng)
     model = LSTMModel(2, hidden, 1, rng=rng)
@@ -42,34 +45,3 @@ def set_chrono_biases(
     b_ih[f] = np.log(rng.uniform(1, longest - 1, hidden))
     b_ih[i] = -b_ih[f]
     b_hh[i] = b_hh[f] = 0
-
-
-class RNNModel:
-    """The plain RNN with a head that reads its last state: what LSTMModel is to LSTM."""
-
-    batch_first = False  # it reads x (T, N, 2)
-
-    def __init__(self, hidden: int, rng: np.random.Generator) -> None:
-        self.rnn = RNN(2, hidden, init="orthogonal", rng=rng)
-        self.head = Linear(hidden, 1, rng=rng)
-        self.params = _join(self.rnn.params, self.head.params)
-
-    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the answers (N, 1) and the last state."""
-        _, h_n = self.rnn(x)
-        return self.head(h_n[0]), h_n
-
-    def loss_and_grads(self, x: np.ndarray, y: np.ndarray, *, loss, rng=None) -> tuple:
-        """Return the loss and its gradient with respect to every parameter."""
-        _, h_n, rnn_cache = self.rnn.forward(x)
-        answer, head_cache = self.head.forward(h_n[0])
-        value, danswer = loss(answer, y)
-        dh_n, head_grads = self.head.backward(head_cache, danswer)
-        _, _, rnn_grads = self.rnn.backward(rnn_cache, dstate=dh_n[None])
-        return value, _join(rnn_grads, head_grads)
-
-
-def _join(rnn: dict[str, np.ndarray], head: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"rnn.{name}": value for name, value in rnn.items()} | {
-        f"head.{name}": value for name, value in head.items()
-    }
