@@ -21,6 +21,7 @@ __all__ = [
     "check_plain",
     "check_size",
     "check_target",
+    "check_x",
     "generator",
     "is_one_hot",
 ]
@@ -135,6 +136,26 @@ def check_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray[Any, np.dty
     if outside.size:
         raise ValueError(f"lengths: expected 0 to T = {steps}, given {outside[0]}")
     return array.astype(np.intp)
+
+
+def check_x(x: Any, lengths: Any, batch_first: bool) -> None:
+    """Say so where x is a list; or does not fit lengths, and would in the other layout."""
+    if isinstance(x, list | tuple):
+        raise TypeError(
+            f"x: expected a NumPy array, given {type(x).__name__}; of sequences of different "
+            "lengths pad_sequences makes one, for a model with batch_first=True"
+        )
+    if lengths is None or np.ndim(x) != 3:
+        return
+    rows, steps = x.shape[:2] if batch_first else x.shape[1::-1]
+    given = np.asarray(lengths)
+    turned = given.shape == (steps,) != (rows,) and given.dtype.kind in "iu"
+    if turned and np.all(given <= rows):
+        read = "(N, T, D)" if batch_first else "(T, N, D)"
+        raise ValueError(
+            f"lengths: expected shape ({rows},), one a row, given {given.shape}; x {x.shape} is "
+            f"read as {read}: with batch_first={not batch_first} they would fit"
+        )
 
 
 def check_layout(y: Any, x: Array, batch_first: bool, every_step: bool) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_cache, check_pair, check_size, generator
+from .arguments import Array, check_array, check_cache, check_pair, check_size, check_x, generator
 from .cell import LSTMState
 from .cells import Kind
 from .cells.initial import initial_params
@@ -165,6 +165,7 @@ class Recurrent(Layer):
         checkpoint_every: int | None = None,
     ) -> tuple[Array, Any, SequenceCache]:
         memory.new_call()
+        check_x(x, lengths, self.batch_first)
         axes = leading_axes(np.ndim(x), self.batch_first)
         hint = "" if len(axes) == 1 else f", with batch_first={self.batch_first}"
         check_array("x", x, (*axes, self.input_size), self.dtype, hint)

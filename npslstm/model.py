@@ -15,14 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import (
-    Array,
-    check_array,
-    check_layout,
-    check_like,
-    check_size,
-    generator,
-)
+from .arguments import Array, check_array, check_layout, check_like, check_size, generator
 from .derivatives.hvp import hvp
 from .files import open_npz, write_npz
 from .kernel.stack import SequenceCache
@@ -153,7 +146,15 @@ class LSTMModel(Readout, Layer):
         """Return the class of the largest logit: (N,), or (T, N) in the layout of x.
 
         x lies in the model's own layout: time first, or examples first with ``batch_first``.
+
+        Raises
+        ------
+        ValueError
+            If there is but one class, as in a model of numbers.
         """
+        if self.head.out_features == 1:
+            remedy = "of a model of numbers, use model(x)[0]"
+            raise ValueError(f"predict: expected at least 2 classes, given output_size=1; {remedy}")
         logits, _ = self(x, state, lengths=lengths)
         return logits.argmax(axis=-1)
 

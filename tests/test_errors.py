@@ -75,8 +75,13 @@ WRONG_VALUES = {
         lambda: ONE(X.swapaxes(0, 1), (H, H))
     ),
     "c of state: expected shape (1, 7, 4), given (1, 6, 4)": lambda: FIRST(X, (None, H)),
-    "lengths: expected shape (7,), one a row, given (6,)": lambda: FIRST(X, lengths=[7] * 6),
-    "lengths: expected shape (6,), one a row, given (7,)": lambda: ONE(X, lengths=[6] * 7),
+    "lengths: expected shape (7,), one a row, given (6,); x (7, 6, 3) is read as (N, T, D): with "
+    "batch_first=False they would fit": lambda: FIRST(X, lengths=[7] * 6),
+    "lengths: expected shape (6,), one a row, given (7,); x (7, 6, 3) is read as (T, N, D): with "
+    "batch_first=True they would fit": lambda: MODEL(X, lengths=[6] * 7),
+    "lengths: expected shape (6,), one a row, given (5,)": lambda: ONE(X, lengths=[6] * 5),
+    "predict: expected at least 2 classes, given output_size=1; of a model of numbers, use "
+    "model(x)[0]": lambda: LSTMModel(3, 4, 1).predict(X),
     # the LSTM's arrays
     "x: expected shape (T, 3), given (7, 2)": lambda: ONE(zeros(7, 2)),
     "x: expected shape (T, N, 3), given (3,)": lambda: ONE(zeros(3)),
@@ -124,6 +129,8 @@ WRONG_TYPES = {
     ),
     # integers and mixed dtypes
     "x: expected a NumPy array, given list": lambda: CELL([[1.0, 2.0, 3.0]]),
+    "x: expected a NumPy array, given list; of sequences of different lengths pad_sequences makes "
+    "one, for a model with batch_first=True": lambda: MODEL.predict([ROW, ROW[:2]]),
     "x: expected dtype float32, given int64": lambda: CELL(INTEGER[0]),
     "x: expected dtype float32, given float64": lambda: ONE(DOUBLE),
     "x: expected dtype float64, given float32": lambda: ONE.astype(float)(X),

@@ -217,7 +217,7 @@ class Comparison:
                 f"stand in, to {self.differed:.0e} in place of {self.tolerance}; {reason}"
             )
             if "drops the imaginary part" in reason and not self.lifted:
-                notes[-1] += "; lift=True lets it hold complex numbers"
+                notes[-1] += "; lift=True (--lift in the command) lets it hold complex numbers"
             warnings.warn(notes[-1], stacklevel=4)
         if self.singles:
             notes.append(

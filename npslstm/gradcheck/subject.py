@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import Array
-from .own.pairs import by_name
+from .own.pairs import TUPLE, by_name
 from .trees import leaves, like
 
 __all__ = [
@@ -224,8 +224,10 @@ def _gradients(returned: Any) -> tuple[Any, Arrays]:
         return None, returned[0]
     if len(returned) != 2:
         raise ValueError(
-            f"backward: {convention}; given {type(returned).__name__} of {len(returned)} value(s)"
+            f"backward: {convention}; given {type(returned).__name__} of {len(returned)} value(s); "
+            f"{TUPLE}"
         )
     if not isinstance(returned[1], dict):
-        raise TypeError(f"backward: {convention}; the second is {type(returned[1]).__name__}")
+        second = type(returned[1]).__name__
+        raise TypeError(f"backward: {convention}; the second is {second}; {TUPLE}")
     return returned[0], returned[1]

@@ -54,7 +54,7 @@ class Display:
         parts = [_said(record.epoch_loss, record.epoch_accuracy)]
         if validation := getattr(record, "validation", None):
             parts.append("validation " + _said(validation.loss, validation.accuracy))
-        parts.append(f"gradient <= {self.largest_norm:.3g}")  # its norm, before clipping
+        parts.append(f"gradient norm <= {self.largest_norm:.3g}")  # before clipping
         return ", ".join(parts)
 
     def close(self) -> None:

@@ -25,6 +25,11 @@ class Evaluation(NamedTuple):
     accuracy: float  # nan where the targets are not labels
     logits: Array | None  # (N, K), or (N, T, K) with readout "all"; None in the history of fit
 
+    def __repr__(self) -> str:
+        """Show the means, and of the logits the shape alone."""
+        shape = None if self.logits is None else f"<{self.logits.dtype} {self.logits.shape}>"
+        return f"Evaluation(loss={self.loss}, accuracy={self.accuracy}, logits={shape})"
+
 
 def evaluate(
     model: Model,

@@ -17,7 +17,7 @@ from npslstm.checkpoint import load_checkpoint
 from npslstm.training.learning_rate import cosine, one_cycle
 
 SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")  # 30 images: 5 steps an epoch
-EPOCH = r"epoch  1/12: loss \d\.\d{4}, accuracy \d+\.\d\d%, gradient <= \d\.\d+"
+EPOCH = r"epoch  1/12: loss \d\.\d{4}, accuracy \d+\.\d\d%, gradient norm <= \d\.\d+"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_on_a_terminal_each_epoch_has_one_bar():
     printed, shown = on_a_terminal(*SMALL, "--epochs", 2, "--max-steps", 130)
     assert "epoch" not in printed.split("Seed:")[1]
     first, second = (line.split("\r")[-1] for line in shown.strip().split("\n"))
-    result = r"loss \d\.\d{4}, accuracy \d+\.\d\d%, gradient <= [\d.]+"
+    result = r"loss \d\.\d{4}, accuracy \d+\.\d\d%, gradient norm <= [\d.]+"
     assert re.fullmatch(rf"epoch  1/2 \|█+\| 125/125 00:00, {result}", first), first
     assert re.fullmatch(rf"epoch  2/2 \|.+\| 5/125 \d\d:\d\d, {result}", second), second
 
@@ -196,7 +196,7 @@ def test_clip(train, clip, said):
     assert f"gradient {said}" in printed
     start = LSTMModel(28, 5, 10, forget_bias=1.0, dtype="float64", rng=0).params
     moved = math.hypot(*(np.linalg.norm(p - start[n]) for n, p in checkpoint.params.items()))
-    norm = float(re.search(r"gradient <= (\S+)", printed)[1])
+    norm = float(re.search(r"gradient norm <= (\S+)", printed)[1])
     assert norm > 0.01
     assert moved == pytest.approx(float(clip) or norm, rel=0.02)
 
@@ -221,8 +221,8 @@ def test_the_norm_that_is_shown_is_the_largest_of_the_epoch(demo, capsys):
         for step, norm in enumerate([5e7, 1.0, 2.0, 3.0], start=1):
             display.show(Record(step, norm), False)
     first, second = capsys.readouterr().out.splitlines()
-    assert first.endswith("gradient <= 5e+07")
-    assert second.endswith("gradient <= 3")
+    assert first.endswith("gradient norm <= 5e+07")
+    assert second.endswith("gradient norm <= 3")
 
 
 @pytest.fixture

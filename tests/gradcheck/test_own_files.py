@@ -76,6 +76,33 @@ def test_a_file_that_cannot_be_checked(capsys, tmp_path, old, new, said):
     assert said in capsys.readouterr().err
 
 
+def test_a_note_is_said_once_and_names_the_option(capsys, tmp_path):
+    real = LINEAR.replace("return x * w,", "y = np.zeros(x.shape); y[:] = x * w; return y,")
+    (tmp_path / "mine.py").write_text(real, encoding="utf-8")
+    assert main(["gradcheck", str(tmp_path / "mine.py")]) == 0  # and warnings are errors here
+    printed = capsys.readouterr()
+    assert "lift=True (--lift in the command) lets it hold complex numbers" in " ".join(
+        printed.out.split()
+    )
+    assert printed.err == ""
+    assert main(["gradcheck", "--lift", str(tmp_path / "mine.py")]) == 0
+    assert "complex step does not apply" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("backward(cache, dy)", "backward(dy, cache)", "is called as backward(cache, dout)"),
+        ('return dy * w, {"w": ', "return dy * w, (", "return x, params, {'names': ('x', …)}"),
+    ],
+)
+def test_other_conventions_are_told_what_to_say(capsys, tmp_path, old, new, said):
+    source = LINEAR.replace(old, new).replace("sum(axis=0)}", f"sum(axis=0){'})'['names' in said]}")
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    assert main(["gradcheck", str(tmp_path / "mine.py")]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there(capsys, tmp_path):
     assert main(["gradcheck", str(tmp_path / "none.py")]) == 2
     assert "FileNotFoundError" in capsys.readouterr().err

@@ -39,9 +39,29 @@ def test_what_is_carried_back_is_lost():
         "dx is right at the last step and wrong before: what is carried back from step to step is "
         "lost or wrong"
     ) in sentences
-    assert (
-        "right at T = 1, wrong from T = 2 on: the mistake is in what goes from step to step"
-    ) in sentences
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "hidden"),
+    [
+        ("ours", ("dh = da @ weight_hh", "dh = 0.7 * da @ weight_hh if len(dx) < len(dout) else "
+                  "da @ weight_hh"), ""),
+        ("cs231n", ("prev_c * f * (1 - f)", "prev_c * f * (0.7 - f)"), "the forget gate"),
+        ("keras", ("h_tm1.T @ dz", "0.7 * h_tm1.T @ dz"), "the forget gate or W_hh"),
+    ],
+)  # fmt: skip
+def test_one_step_from_zero_states_is_no_alibi(name, change, hidden):
+    """The gradients of W_hh, and of the forget gate, are 0 there whatever backward says."""
+    sentence = "right at T = 1, wrong from T = 2 on: the mistake is in what goes from step to step"
+    if hidden:
+        sentence += f", or in {hidden}, which one step from zero states cannot show"
+    assert sentence in seen(name, change)
+
+
+def test_no_place_is_guessed_where_the_mistake_is_known():
+    sentences = seen("keras", *MISTAKES["keras"]["no_dsigmoid_f"])
+    assert "the gradients are those of our LSTM with no_dsigmoid_f" in sentences[0]
+    assert not any(sentence.startswith("right at T = 1") for sentence in sentences)
 
 
 def test_outputs_that_do_not_depend_on_a_state():

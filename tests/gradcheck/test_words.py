@@ -95,6 +95,14 @@ def test_blocks():
     ]
 
 
+def test_of_blocks_whose_gradients_are_0_nothing_is_said():
+    right = {"W": [np.zeros(2), np.ones(2), np.ones(2)], "b": [np.zeros(2), np.ones(2), np.ones(2)]}
+    wrong = {"W": [np.zeros(2), 2 * np.ones(2), np.ones(2)], "b": right["b"]}
+    assert blocks_seen(wrong, right, "fio") == ["W: i is wrong, o is right", "b: i and o are right"]
+    nothing = {"W": [np.zeros(2)] * 3}
+    assert blocks_seen(nothing, nothing, "fio") == []
+
+
 def test_a_readout_that_is_right():
     names = ["W", "b", "Why", "by"]
     below = ["the readout (Why, by) is right, what lies below it is wrong"]

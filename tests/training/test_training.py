@@ -8,7 +8,14 @@ import pytest
 
 from npslstm import LSTMModel, cross_entropy, mean_squared_error
 from npslstm.optim import SGD, Adam, AdamW, clip_grad_norm, one_cycle
-from npslstm.training import NonFiniteError, Progress, evaluate, steps_per_epoch, training_steps
+from npslstm.training import (
+    Evaluation,
+    NonFiniteError,
+    Progress,
+    evaluate,
+    steps_per_epoch,
+    training_steps,
+)
 
 EXAMPLES, BATCH, EPOCHS = 13, 4, 3  # the last batch of an epoch has one example
 STEPS = EPOCHS * steps_per_epoch(EXAMPLES, BATCH)
@@ -305,6 +312,20 @@ def test_evaluation_is_the_mean_over_examples(data, batch_size):
     np.testing.assert_allclose(found.logits, logits, rtol=1e-12)
     assert found.loss == pytest.approx(cross_entropy(logits, y)[0], rel=1e-12)
     assert found.accuracy == np.mean(model.predict(x) == y)
+
+
+def test_an_evaluation_shows_no_logits():
+    found = Evaluation(0.5, 0.75, np.zeros((4, 2), np.float32))
+    assert repr(found) == "Evaluation(loss=0.5, accuracy=0.75, logits=<float32 (4, 2)>)"
+    assert repr(found._replace(logits=None)) == "Evaluation(loss=0.5, accuracy=0.75, logits=None)"
+
+
+def test_a_loss_is_a_function(data):
+    message = "loss: expected a function such as mean_squared_error, given str"
+    with pytest.raises(TypeError, match=message):
+        evaluate(make_model(), *data, loss="mse")
+    with pytest.raises(TypeError, match=message):
+        next(run(make_model(), data, SGD(0.1), loss="mse"))
 
 
 def test_targets_at_every_step(data):

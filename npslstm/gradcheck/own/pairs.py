@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,14 @@ import numpy as np
 
 from .lift import lifting
 
-__all__ = ["PATTERNS", "as_pair", "by_name", "named_gradients"]
+__all__ = ["PATTERNS", "TUPLE", "as_pair", "by_name", "check_order", "named_gradients"]
 
 PATTERNS = ("{}", "d{}", "d_{}", "{}_grad", "grad_{}", "{}_diff", "D{}")  # what people call them
+TUPLE = (
+    "of a tuple of gradients, names=('x', 'W', …) says which is which; a file says it in the "
+    "options of example(): return x, params, {'names': ('x', …)}"
+)
+CACHES = {"cache", "caches"}
 
 
 def as_pair(
@@ -39,6 +45,19 @@ def as_pair(
         return kept.pop("x", None), kept
 
     return run, run_backward
+
+
+def check_order(backward: Callable[..., Any]) -> None:
+    """Refuse a backward that takes its cache after the gradients of the outputs."""
+    try:
+        own = list(inspect.signature(backward).parameters)
+    except (TypeError, ValueError):  # of a function in C, say
+        return
+    if own and own[0] not in CACHES and CACHES & set(own[1:2]):
+        raise TypeError(
+            f"backward is called as backward(cache, dout); yours takes {', '.join(own)}. "
+            "A function in between turns them: lambda cache, dout: backward(dout, cache)"
+        )
 
 
 def named_gradients(
@@ -78,8 +97,7 @@ def named_gradients(
         return {"x": returned}
     raise ValueError(
         "backward: expected dx and a dictionary of gradients, or a dictionary, or dx alone; given "
-        f"a {type(returned).__name__}. Of a tuple of gradients, names=('x', 'W', …) says which is "
-        "which"
+        f"a {type(returned).__name__}; {TUPLE}"
     )
 
 

@@ -99,14 +99,21 @@ def _study(case: Case, rng: np.random.Generator) -> Findings:
     elif layout and layout.exact:  # held to ours, which is quicker
         right = layout.gradients(case.arrays, evidence[0].doutputs)
         beside = evidence[0].wrong, {**evidence[0].wrong, **right}
-    seen = _seen(case, layout, *beside) if beside else ()
+    seen = _seen(case, layout, *beside, named.equal) if beside else ()
     return Findings(text, named.names, [*filter(None, [named.text]), *seen])
 
 
 def _seen(
-    case: Case, layout: LSTMLayout | None, given: Mapping[str, Array], right: Mapping[str, Array]
+    case: Case,
+    layout: LSTMLayout | None,
+    given: Mapping[str, Array],
+    right: Mapping[str, Array],
+    explained: bool,
 ) -> Iterator[str]:
-    """Say what the gradients show that were returned, beside the right ones."""
+    """Say what the gradients show that were returned, beside the right ones.
+
+    Where a known mistake has ``explained`` them, nobody need guess where it is.
+    """
     axis = layout.axes.find("T") if layout else _time_axis(case)
     rows = time_first(case.arrays["x"], layout.axes).shape[1] if layout else 1
     yield from patterns(given, right, case.wrong, rows)
@@ -118,7 +125,7 @@ def _seen(
     of_gates = _gates(case, layout, given, right) if layout else []
     yield from of_gates if layout else _quarters(given, right)
     if axis >= 0:
-        yield from _by_length(case, axis)
+        yield from _by_length(case, axis, layout, explained)
         if layout and layout.exact and not of_gates:
             yield from _one_step(case, layout, axis)
     yield from _by_states(case, [name for name in layout.states if name] if layout else [])
@@ -177,7 +184,7 @@ def _same(one: Array, other: Array) -> bool:
     return one.shape == other.shape and np.allclose(one, other)
 
 
-def _by_length(case: Case, axis: int) -> Iterator[str]:
+def _by_length(case: Case, axis: int, layout: LSTMLayout | None, explained: bool) -> Iterator[str]:
     """Say what one step shows, and what two."""
     steps = case.arrays["x"].shape[axis]
     if steps < 2:
@@ -192,11 +199,22 @@ def _by_length(case: Case, axis: int) -> Iterator[str]:
     elif one:
         two = _verdicts(case, x=case.arrays["x"].take([0, 1], axis))
         if FAILED in two.values():
-            yield (
-                "right at T = 1, wrong from T = 2 on: the mistake is in what goes from step to step"
-            )
+            if not explained:
+                yield (
+                    "right at T = 1, wrong from T = 2 on: the mistake is in what goes from step "
+                    f"to step{_hidden(case, layout)}"
+                )
         elif two:
             yield f"right at T = 1 and T = 2, wrong at T = {steps}"
+
+
+def _hidden(case: Case, layout: LSTMLayout | None) -> str:
+    """Say what one step cannot show, because it is multiplied by a state that is 0."""
+    h, c = layout.states if layout else (None, None)
+    parts = {"the forget gate": c, "W_hh": h}
+    hidden = [part for part, name in parts.items() if not name or not case.arrays[name].any()]
+    where = " or ".join(hidden)
+    return f", or in {where}, which one step from zero states cannot show" if hidden else ""
 
 
 def _by_states(case: Case, states: Sequence[str]) -> Iterator[str]:

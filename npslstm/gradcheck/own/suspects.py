@@ -39,6 +39,7 @@ class Suspects(NamedTuple):
 
     names: list[str]
     text: str
+    equal: bool = False  # whether they make our gradients those that were returned
 
 
 class Evidence(NamedTuple):
@@ -65,16 +66,15 @@ def suspects(layout: LSTMLayout, arrays: Arrays, evidence: Sequence[Evidence]) -
     found = {name: apart for name in KNOWN if (apart := _apart(trials, name)) is not None}
     if equal := [name for name, apart in found.items() if _equal(apart)]:
         said = ", or ".join(f"{name} ({KNOWN[name].what})" for name in equal)
-        return Suspects(equal, f"the gradients are those of our LSTM with {said}")
+        return Suspects(equal, f"the gradients are those of our LSTM with {said}", True)
 
     nearest = sorted(found, key=lambda name: sum(map(np.sum, found[name])))[:PAIRED]
     if sum(array.size for array in arrays.values()) <= AFFORDABLE:
         for pair in itertools.combinations(nearest, 2):
             if all(_make_it_equal(trial, *pair) for trial in trials):
                 said = " and ".join(f"{name} ({KNOWN[name].what})" for name in pair)
-                return Suspects(
-                    list(pair), f"the gradients are those of our LSTM with two mistakes: {said}"
-                )
+                text = f"the gradients are those of our LSTM with two mistakes: {said}"
+                return Suspects(list(pair), text, True)
 
     rank = {
         name: min(near)

@@ -10,7 +10,7 @@ from ...arguments import Array
 from ..subject import Arrays, Subject, of_functions, of_layer
 from ..trees import in_double
 from .objects import ObjectPair, guessed
-from .pairs import as_pair
+from .pairs import as_pair, check_order
 
 __all__ = ["is_ours", "taken"]
 
@@ -41,6 +41,7 @@ def taken(
         forward, backward = layer
         if not (callable(forward) and callable(backward)):
             raise TypeError("layer: expected two functions (forward, backward) in the pair")
+        check_order(backward)
         if any(own.values()):
             forward, backward = as_pair(forward, backward, **own)
         params = in_double({} if params is None else params)

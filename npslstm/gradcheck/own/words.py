@@ -78,31 +78,26 @@ def blocks_seen(
 ) -> list[str]:
     """Say which blocks of each array are wrong, a gate's say, where some are right.
 
-    ``blocks`` says what each block is called. Blocks where both sides are 0 say nothing.
+    ``blocks`` says what each block is called. Blocks where both sides are 0 say nothing, and
+    nothing is said of them.
     """
-    alike: dict[tuple[str, ...], list[str]] = {}
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for name in given:
         pairs = list(zip(blocks, given[name], right[name], strict=True))
         bad = tuple(block for block, a, b in pairs if not _equal(a, b))
-        good = [block for block, a, b in pairs if _equal(a, b) and np.any(b)]
-        if good or not bad:
-            alike.setdefault(bad, []).append(name)
-        else:
-            alike.setdefault(("all",), []).append(name)
-    if set(alike) in ({()}, {("all",)}):
+        good = tuple(block for block, a, b in pairs if _equal(a, b) and np.any(b))
+        if bad or good:
+            alike.setdefault((bad, good), []).append(name)
+    if not any(bad for bad, _ in alike) or not any(good for _, good in alike):
         return []
     found = []
-    for bad, names in alike.items():
-        rest = [block for block in blocks if block not in bad]
-        if bad == ("all",):
-            found.append(f"{_and(names)}: wrong in all blocks")
-        elif bad:
-            found.append(
-                f"{_and(names)}: {_and(bad)} {'are' if len(bad) > 1 else 'is'} wrong, "
-                f"{_and(rest)} {'are' if len(rest) > 1 else 'is'} right"
-            )
-        else:
-            found.append(f"{_and(names)}: right in all blocks")
+    for (bad, good), names in alike.items():
+        parts = [
+            f"{word} in all blocks" if len(part) == len(blocks) else f"{_are(part)} {word}"
+            for word, part in (("wrong", bad), ("right", good))
+            if part
+        ]
+        found.append(f"{_and(names)}: {', '.join(parts)}")
     return found
 
 
@@ -197,6 +192,10 @@ def _equal(one: Array, other: Array) -> bool:
 def _is_zero(array: Array, all_of_them: Gradients) -> bool:
     largest = max(float(np.max(np.abs(a), initial=0.0)) for a in all_of_them.values())
     return bool(np.max(np.abs(array), initial=0.0) <= 1e-9 * largest)
+
+
+def _are(names: Sequence[str]) -> str:
+    return f"{_and(names)} {'are' if len(names) > 1 else 'is'}"
 
 
 def _and(names: Sequence[str]) -> str:
