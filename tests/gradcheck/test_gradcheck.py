@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problems import STATE, pair
 from strategies import every_kind
 
 from npslstm import LSTM, Linear, LSTMCell, LSTMModel, mean_squared_error
@@ -64,7 +65,7 @@ def test_every_kind_of_layer(layer, x, arrays, mode):
 @given(data=st.data())
 def test_every_combination_of_options(cases, data):
     problem = data.draw(cases(dtype="float64", scale=1.0)).problem()
-    state = problem.inputs["h_0"], problem.inputs["c_0"]
+    state = pair(problem.inputs, STATE)
     given = {"mode": "directional", **SHORT, **problem.options}
     report = check_gradients(problem.net, problem.inputs["x"], state, **given)
     assert report.passed, str(report)
