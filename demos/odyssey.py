@@ -21,6 +21,7 @@ from parts import program  # isort: skip  (before NumPy)
 import itertools
 import math
 import sys
+import textwrap
 import time
 from typing import NamedTuple
 
@@ -159,9 +160,9 @@ def verdict(rows: list[Row]) -> str:
             part.append(f"{name} ({apart[name]:+.1%})")
         lines += [
             f"\nWith the {budget}, against the standard LSTM:",
-            f"  better:       {'; '.join(better) or 'none'}",
-            f"  worse:        {'; '.join(worse) or 'none'}",
-            f"  within noise: {'; '.join(within) or 'none'}",
+            listed("  better:       ", better),
+            listed("  worse:        ", worse),
+            listed("  within noise: ", within),
             f"  Seeds make a gated kind differ by {math.sqrt(common):.2%} (standard deviation).",
             f"  Noise is what is below {ERRORS} standard errors: {min(noise.values()):.1%},",
             "  or more where a kind's own spread is larger.",
@@ -170,6 +171,12 @@ def verdict(rows: list[Row]) -> str:
         "\nAll are tested on the same images, so more seeds do not show how other images would do."
     )
     return "\n".join(lines)
+
+
+def listed(label: str, names: list[str]) -> str:
+    """Join names on as many lines as they need."""
+    text = label + ("; ".join(names) or "none")
+    return textwrap.fill(text, 96, subsequent_indent=" " * len(label))
 
 
 def plot(rows: list[Row], path) -> None:
