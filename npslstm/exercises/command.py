@@ -74,7 +74,8 @@ def _list(options: argparse.Namespace) -> int:
         print(f"{number}  {sheet(number).title}")
         for line in files.get(number, []):
             print(f"     {line}")
-    print(f"\n{COMMAND} start N writes the file of exercise N; begin with 1, 2, 3.")
+    print(f"\n{COMMAND} start N writes the file of exercise N.")
+    print("Begin with 1, 2, 3, 4, in this order.")
     return 0
 
 
