@@ -20,6 +20,7 @@ def _each(names: tuple[str, ...], expression: str) -> dict[str, str]:
 EXPRESSIONS: dict[str, dict[str, str]] = {
     "no_dtanh_c": {"dh_dc": "o"},
     "dtanh_of_h": {"dh_dc": "o * (1 - h**2)"},
+    "tanh_for_dtanh_c": {"dh_dc": "o * (1 - tanh_c)"},
     "no_dsigmoid_o": {"dh_dao": "tanh_c"},
     "c_for_tanh_c": {"dh_dao": "c * o * (1 - o)"},
     "no_dsigmoid_i": {"dc_dai": "g"},
@@ -27,6 +28,7 @@ EXPRESSIONS: dict[str, dict[str, str]] = {
     "sigmoid_for_dsigmoid": {"dc_daf": "c_prev * f"},
     "forget_reads_c": {"dc_daf": "c * f * (1 - f)"},
     "no_dtanh_g": {"dc_dag": "i"},
+    "tanh_for_dtanh_g": {"dc_dag": "i * (1 - g)"},
     "carry_by_input_gate": {"dc_dc_prev": "i"},
     "drop_dc": {"dc": "dh * dh_dc", "dc_in": "0 * dc_next"},
     "dc_misses_h": {"dc": "dc_in"},

@@ -99,6 +99,11 @@ ONE_STEP = {
         slope("dh_dc", lambda old, o, tanh_c, **_: o * (1 - (o * tanh_c) ** 2)),
         "(9)",
     ),
+    "tanh_for_dtanh_c": Mistake(
+        "∂h/∂c has 1 - tanh(c) where tanh′(c) = 1 - tanh(c)² belongs: the square is missing",
+        slope("dh_dc", lambda old, o, tanh_c, **_: o * (1 - tanh_c)),
+        "(9)",
+    ),
     "no_dsigmoid_o": Mistake(
         "∂h/∂a_o is tanh(c): σ′(a_o) is missing",
         slope("dh_dao", lambda old, tanh_c, **_: tanh_c),
@@ -134,6 +139,11 @@ ONE_STEP = {
     "no_dtanh_g": Mistake(
         "∂c/∂a_g is i: tanh′(a_g) is missing",
         slope("dc_dag", lambda old, i, **_: i),
+        "(13)",
+    ),
+    "tanh_for_dtanh_g": Mistake(
+        "∂c/∂a_g has 1 - g where tanh′(a_g) = 1 - g² belongs: the square is missing",
+        slope("dc_dag", lambda old, i, g, **_: i * (1 - g)),
         "(13)",
     ),
     "carry_by_input_gate": Mistake(
