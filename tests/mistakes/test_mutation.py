@@ -36,6 +36,11 @@ def test_every_edit_is_seen(module, function):
     assert unseen(module, function) == []
 
 
+def test_what_is_listed_as_equivalent_is_of_a_function_that_is_edited():
+    edited = {name for names in mutation.TARGETS.values() for name in names}
+    assert {function for function, _, _ in mutation.EQUIVALENT} <= edited
+
+
 def test_a_mutant_that_nobody_checks_stays_alive(monkeypatch):
     monkeypatch.setattr(mutation, "CHECKS", [lambda: True])
     assert mutation.mutants("gates", "gates_backward")[0].alive()

@@ -67,18 +67,15 @@ SECONDS = 60  # that a mutant may take before it counts as killed
 
 # Mutants that do the same: of which function, what the edit looks like, and why.
 EQUIVALENT = [
-    ("pieces", r"^length = ", "a piece's size changes no value"),
-    ("pieces", r"t \+ PIECE_FLOATS\)", "a longer piece overlaps the next"),
-    ("BackwardScratch.__init__", r"^self\.cut", "a product cut in another way is the same"),
+    ("BackwardScratch.__init__", r"^self\.split", "a product cut in another way is the same"),
     ("BackwardScratch.__init__", r"^width = ", "more columns than are needed are cut off again"),
     (
         "BackwardScratch.__init__",
-        r"^self\.rows\[:, features \+ 1 \+ hidden:\] = 0",
+        r"^self\.rows\[:, features \+ 1 \+ output:\] = 0",
         "these columns are written to at every call, or cut off",
     ),
     ("Run.derivatives", r"out\[-1\]", "a kind without a fast form has one place"),
-    ("chunk_backward", r"->  .*reshape\(.*-2\)", "NumPy works out any negative size"),
-    ("LSTM.backward", r"else dxs\[-1\]$", "there dxs has one entry"),
+    ("stack_backward", r"else dxs\[-1\]$", "there dxs has one entry"),
 ]
 
 OPERATORS = {
