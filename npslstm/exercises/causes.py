@@ -15,6 +15,8 @@ from .known import FACTORS, KNOWN, TERMS, THROUGH
 __all__ = ["causes", "close", "listed"]
 
 TOLERANCE = 1e-10  # of the norm: far above rounding, far below float32
+# NumPy imports the code of a method, such as mean, when it is called first.
+BUILTINS = {"__builtins__": {"len": len, "__import__": __import__}}
 
 Names = dict[str, Any]
 
@@ -193,7 +195,7 @@ def _of_order(steps: list | None, right: range) -> str:
 def _worth(expression: str, names: Names) -> Any:
     """Evaluate one of our expressions, or None where it speaks of other names."""
     try:
-        return eval(expression, {"__builtins__": {"len": len}}, names)
+        return eval(expression, BUILTINS, names)
     except (NameError, TypeError, ValueError, IndexError, KeyError):
         return None
 
