@@ -76,6 +76,35 @@ def test_a_file_that_cannot_be_checked(capsys, tmp_path, old, new, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("place", "ending", "line"),
+    [
+        ("\n\ndef forward", "import sys; sys.exit(0)", 3),
+        ("\n\ndef forward", "import argparse; argparse.ArgumentParser().parse_args(['-h'])", 3),
+        ("\n\ndef forward", "import unittest; unittest.main()", 3),
+        ("    return x * w, (x, w)", "    raise SystemExit", 5),
+        ("    return np.ones((3, 2))", "    raise SystemExit(0)", None),
+    ],
+)
+def test_a_file_that_ends_the_program_has_not_passed(capsys, tmp_path, place, ending, line):
+    path = tmp_path / "mine.py"
+    assert place in LINEAR
+    source = LINEAR.replace(place, f"\n{ending}{place}" if line == 3 else f"{ending}\n{place}", 1)
+    path.write_text(source, encoding="utf-8")
+    line = line or source[: source.index("raise SystemExit")].count("\n") + 1
+    assert main(["gradcheck", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(f"{path}, line {line}, ended the program: nothing was checked\n")
+
+
+def test_a_file_does_not_see_the_arguments_of_the_command(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["npslstm", "gradcheck", "mine.py"])
+    path = tmp_path / "mine.py"
+    reads = "\nimport argparse\nargparse.ArgumentParser().parse_args()\n"
+    path.write_text(LINEAR + reads, encoding="utf-8")
+    assert main(["gradcheck", str(path)]) == 0
+
+
 def test_a_note_is_said_once_and_names_the_option(capsys, tmp_path):
     real = LINEAR.replace("return x * w,", "y = np.zeros(x.shape); y[:] = x * w; return y,")
     (tmp_path / "mine.py").write_text(real, encoding="utf-8")

@@ -77,8 +77,9 @@ def check_file(path: str | Path, **options: Any) -> GradientReport | None:
     """Check the gradients of a file's LSTM, and print the report; None if it cannot be run.
 
     Then what went wrong is printed, with its line. ``options`` are those of ``check_gradients``;
-    the file's own come before them.
+    the file's own come before them. The file sees no arguments of the command line but its name.
     """
+    arguments, sys.argv = sys.argv, [str(path)]
     try:
         layer, x, own = subject_of(load(path))
         with warnings.catch_warnings():  # the report says it
@@ -86,7 +87,11 @@ def check_file(path: str | Path, **options: Any) -> GradientReport | None:
             return check_gradients(layer, x, **{**options, **own})
     except Exception as error:  # of the file's own code, mostly
         print(place_of(error, path), file=sys.stderr)
-        return None
+    except SystemExit as error:  # its status would be taken for a verdict
+        print(f"{_line_of(error, path)} ended the program: nothing was checked", file=sys.stderr)
+    finally:
+        sys.argv = arguments
+    return None
 
 
 def place_of(error: BaseException, path: str | Path) -> str:
@@ -94,8 +99,19 @@ def place_of(error: BaseException, path: str | Path) -> str:
     what = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: {(error.text or '').strip()}\n{what}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename) == Path(path):
-            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-            return f"{path}, line {frame.lineno}, in {frame.name}: {line}\n{what}"
-    return what
+    frame = _frame_of(error, path)
+    if frame is None:
+        return what
+    line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+    return f"{path}, line {frame.lineno}, in {frame.name}: {line}\n{what}"
+
+
+def _line_of(error: BaseException, path: str | Path) -> str:
+    frame = _frame_of(error, path)
+    return str(path) if frame is None else f"{path}, line {frame.lineno},"
+
+
+def _frame_of(error: BaseException, path: str | Path) -> traceback.FrameSummary | None:
+    """Return the file's innermost line on the way to an error."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((frame for frame in frames if Path(frame.filename) == Path(path)), None)
