@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, check_labels, check_target
+from .arguments import Array, check_labels, check_plain, check_target
 
 __all__ = [
     "cross_entropy",
@@ -58,7 +58,8 @@ def cross_entropy(
     mask : boolean array, shape (...), optional
         True where a row counts; all do by default.
     weights : array, shape (K,), optional
-        How much the rows of each class count, at least 0; all count 1 by default. Against classes
+        How much the rows of each class count, at least 0; all count 1 by default. Only their ratios
+        matter. Against classes
         of different sizes: ``len(y) / (K * np.bincount(y))``.
     label_smoothing : float
         ε in [0, 1]: how much of the answer is spread over all classes alike.
@@ -88,12 +89,12 @@ def cross_entropy(
     _check_float("logits", logits)
     counted = _counted_rows(mask, logits.shape[:-1])
     labels = check_labels("labels", labels, logits.shape[:-1], logits.shape[-1], counted)
-    w = _check_weights(weights, logits)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing: expected 0 to 1, given {label_smoothing}")
 
     z, y = logits[counted], labels[counted]  # (n, K), (n,)
     n, classes = z.shape
+    w = _class_weights(weights, logits, y)
     total_weight = w[y].sum()
     dlogits = np.zeros_like(logits, order="C")
     if total_weight == 0:
@@ -136,7 +137,8 @@ def cross_entropy_second(
         (C6)  dz_dot = p_dot Σ_k q_k / W                from (C4); q and W do not move
     """
     counted = _counted_rows(mask, logits.shape[:-1])
-    y, w = np.asarray(labels)[counted], _check_weights(weights, logits)
+    y = np.asarray(labels)[counted]
+    w = _class_weights(weights, logits, y)
     dlogits_dot = np.zeros(logits.shape, np.result_type(logits, logits_dot))
     total_weight = w[y].sum()
     if total_weight == 0:
@@ -239,23 +241,37 @@ def second_derivative(loss: Callable[..., tuple[Any, Array]]) -> Callable[..., A
     return known[loss]
 
 
-def _check_weights(weights: ArrayLike | None, logits: Array) -> Array:
-    """Return the weight of each class, real, in the precision of the logits."""
+def _class_weights(weights: ArrayLike | None, logits: Array, y: Array) -> Array:
+    """Return the weight of each class, real, in the precision of the logits.
+
+    They are divided by the largest that counts: (C3) and (C4) do not change, and W is at least 1.
+    """
     classes, dtype = logits.shape[-1], logits.real.dtype
     if weights is None:
         return np.ones(classes, dtype)
+    if isinstance(weights, np.ndarray):
+        check_plain("weights", weights)
     array = np.asarray(weights)
     if array.shape != (classes,):
         raise ValueError(f"weights: expected shape ({classes},), one a class, given {array.shape}")
-    if array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array >= 0)).all():
+    wide = array.astype(np.float64) if array.dtype.kind in "iuf" else np.full(classes, np.nan)
+    if not (np.isfinite(wide) & (wide >= 0)).all():
         raise ValueError(f"weights: expected finite numbers of at least 0, given {weights}")
-    return array.astype(dtype)
+    if classes and not wide.any():
+        raise ValueError("weights: expected at least one above 0, given only zeros")
+    largest = wide[y].max(initial=0)
+    if largest == 0:
+        return np.zeros(classes, dtype)  # no row counts
+    with np.errstate(over="ignore", under="ignore"):  # a class of no row may be far heavier
+        return np.minimum(wide / largest, np.finfo(dtype).max / (4 * classes)).astype(dtype)
 
 
 def _counted_rows(mask: ArrayLike | None, shape: tuple[int, ...]) -> Array:
     """Return the boolean index of the rows that count."""
     if mask is None:
         return np.ones(shape, bool)
+    if isinstance(mask, np.ndarray):
+        check_plain("mask", mask)
     mask = np.asarray(mask)
     if mask.dtype != bool:
         raise TypeError(f"mask: expected booleans, given {mask.dtype}")
@@ -265,8 +281,7 @@ def _counted_rows(mask: ArrayLike | None, shape: tuple[int, ...]) -> Array:
 
 
 def _check_float(name: str, array: Array) -> None:
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name}: expected a NumPy array, given {type(array).__name__}")
+    check_plain(name, array)
     if array.dtype not in (np.float32, np.float64, np.complex128):
         raise TypeError(f"{name}: expected float32, float64 or complex128, given {array.dtype}")
     if array.ndim == 0:

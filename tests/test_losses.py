@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from npslstm import cross_entropy, mean_squared_error
+from npslstm.losses import cross_entropy_second
 
 LEADING = st.sampled_from([(), (1,), (5,), (3, 4), (2, 3, 2), (0,), (3, 0)])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -24,6 +25,32 @@ def draw(leading, classes, seed, masked):
     mask = np.asarray(rng.random(leading) < 0.6)
     logits[~mask] = np.nan
     return rng, logits, np.where(mask, labels, -100), mask
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e-320, 1e-50, 1e-45, 3e38, 1e300])
+@pytest.mark.parametrize("smoothing", [0, 0.3])
+def test_class_weights_may_be_of_any_size(size, smoothing, dtype):
+    _, logits, labels, _ = draw((4, 5), 3, 0, False)
+    z = logits.astype(dtype)
+    expected = cross_entropy(z, labels, weights=[1, 2, 4], label_smoothing=smoothing)
+    options = {"weights": size * np.array([1, 2, 4]), "label_smoothing": smoothing}
+    for wanted, got in zip(expected, cross_entropy(z, labels, **options), strict=True):
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, wanted, rtol=8 * np.finfo(dtype).eps, atol=0)
+    np.testing.assert_allclose(
+        cross_entropy_second(z, z[::-1], labels, **options),
+        cross_entropy_second(z, z[::-1], labels, weights=[1, 2, 4], label_smoothing=smoothing),
+        rtol=8 * np.finfo(dtype).eps,
+    )
+
+
+def test_a_class_weight_is_small_only_beside_others_that_count():
+    z = np.array([[1, 0, 0]], np.float32)  # in float32 alone 1e-60 would be 0
+    loss, dlogits = cross_entropy(z, [0], weights=[1e-60, 1, 0])
+    expected = cross_entropy(z, [0])
+    assert loss == expected[0]
+    np.testing.assert_array_equal(dlogits, expected[1])
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -225,6 +252,12 @@ Z = np.zeros((4, 3))
             ["weights", "(3,)", "(2,)"],
         ),
         (lambda: cross_entropy(Z, [0] * 4, weights=[1, 2, -1]), ValueError, ["weights", "-1"]),
+        (lambda: cross_entropy(Z, [0] * 4, weights=[0, 0, 0]), ValueError, ["weights", "zeros"]),
+        (lambda: cross_entropy(Z, [0] * 4, weights=[1, 2, np.inf]), ValueError, ["weights", "inf"]),
+        (lambda: cross_entropy(np.ma.array(Z), [0] * 4), TypeError, ["logits", "Masked"]),
+        (lambda: cross_entropy(Z, [0] * 4, np.ma.array(Z[:, 0] == 0)), TypeError, ["mask", "Mask"]),
+        (lambda: mean_squared_error(np.ma.array(Z), Z), TypeError, ["prediction", "Masked"]),
+        (lambda: mean_squared_error(Z, np.ma.array(Z)), TypeError, ["target", "Masked"]),
         (lambda: cross_entropy(Z, [0] * 4, label_smoothing=1.5), ValueError, ["smoothing", "1.5"]),
         (lambda: cross_entropy(Z, np.ma.array([0] * 4)), TypeError, ["labels", "labels.data"]),
         (lambda: mean_squared_error(Z, Z.T), ValueError, ["target", "(4, 3)", "(3, 4)"]),
