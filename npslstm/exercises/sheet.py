@@ -30,7 +30,7 @@ TITLES = {
     8: "your LSTM learns to read",
 }
 BLANK = re.compile(r"^ +(\w+) = \.\.\.  # (\(\d+\)(?:-\(\d+\))?) (.+)$", re.MULTILINE)
-FUNCTION = re.compile(r"^def +(\w+)", re.MULTILINE)
+FUNCTION = re.compile(r"^\f?def[ \t\f]+(\w+)", re.MULTILINE)
 
 
 class NoExercise(Exception):
@@ -108,7 +108,7 @@ def read(path: Path) -> tuple[Sheet, str]:
     try:
         with tokenize.open(path) as file:
             text = file.read()
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, LookupError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise NoExercise(f"{path}: cannot be read: {reason}") from error
     if "\0" in text:

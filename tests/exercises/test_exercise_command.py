@@ -14,7 +14,7 @@ from solutions import SOLUTIONS, filled
 from npslstm.__main__ import main
 from npslstm.exercises import command
 from npslstm.exercises.check import check
-from npslstm.exercises.sheet import SHEETS, sheet
+from npslstm.exercises.sheet import SHEETS, read, sheet
 
 pytestmark = pytest.mark.long  # a check is a process of its own
 
@@ -156,6 +156,7 @@ def test_what_a_file_prints_is_shown_once(capsys):
         (b"\xff\xfe\x00", "cannot be read"),
         (b"def local_derivatives():\n\0", "not a text file"),
         (b"# coding: nonsense\n", "cannot be read"),
+        (b"# -*- coding: rot13 -*-\n", "cannot be read"),
         (b"", "this is no exercise"),
     ],
 )
@@ -166,6 +167,11 @@ def test_a_file_that_is_none_is_status_2(content, said, capsys):
     captured = capsys.readouterr()
     assert said in captured.err
     assert captured.out == ""
+
+
+def test_a_form_feed_may_stand_before_def():
+    Path("mine.py").write_text(sheet(2).text.replace("\ndef ", "\n\fdef "), encoding="utf-8")
+    assert read(Path("mine.py"))[0].number == 2
 
 
 def test_a_folder_is_no_exercise(capsys):
