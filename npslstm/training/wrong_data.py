@@ -13,6 +13,7 @@ from ..arguments import (
     check_array,
     check_labels,
     check_lengths,
+    check_plain,
     check_size,
     check_target,
     is_one_hot,
@@ -130,6 +131,10 @@ def check_sequences(sequences: Any) -> list[Array]:
             f"sequences: expected a list of arrays, given one array {sequences.shape}: nothing "
             "has to be padded"
         )
+    sequences = list(sequences)
+    for k, sequence in enumerate(sequences):
+        if isinstance(sequence, np.ndarray):
+            check_plain(f"sequences[{k}]", sequence)
     arrays = [np.asarray(sequence) for sequence in sequences]
     if not arrays:
         raise ValueError("sequences: expected at least one, given none")

@@ -243,6 +243,11 @@ def test_pad_sequences():
 # --- a new user's first three attempts ---
 
 
+def test_pad_sequences_ignores_no_mask():
+    with pytest.raises(TypeError, match=r"sequences\[1\]: expected a plain array"):
+        pad_sequences([np.ones(3), np.ma.array([1.0, 2.0], mask=[True, False])])
+
+
 def test_sine_regression_on_a_model_that_reads_time_first():
     """Predict what comes after 30 values of a sine wave of any phase and frequency."""
     rng = np.random.default_rng(0)
