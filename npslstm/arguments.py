@@ -12,6 +12,7 @@ __all__ = [
     "Array",
     "check_array",
     "check_cache",
+    "check_cache_type",
     "check_dtype",
     "check_labels",
     "check_layout",
@@ -105,14 +106,19 @@ def check_pair(
     return [zero if array is None else array for array, zero in zip(pair, zeros, strict=True)]
 
 
-def check_cache(cache: Any, kind: type, made_by: Any) -> None:
-    """Demand a cache of this type, made by a layer like the one that is to invert it."""
+def check_cache_type(cache: Any, kind: type) -> None:
+    """Demand a cache of this type."""
     if not isinstance(cache, kind):
         raise TypeError(
             f"cache: expected what forward returned last, a {kind.__name__}, "
             f"given {type(cache).__name__}"
         )
-    given_by = cache.made_by  # type: ignore[attr-defined]
+
+
+def check_cache(cache: Any, kind: type, made_by: Any) -> None:
+    """Demand a cache of this type, made by a layer like the one that is to invert it."""
+    check_cache_type(cache, kind)
+    given_by = cache.made_by
     if given_by == made_by:
         return
     for name, expected, given in zip(made_by._fields, made_by, given_by, strict=True):
@@ -196,6 +202,8 @@ def check_like(what: str, arrays: Mapping[str, Array], like: Mapping[str, Array]
         raise ValueError(f"{what}: missing {sorted(missing)}, unknown {sorted(unknown)}")
     for name, expected in like.items():
         given = arrays[name]
+        if isinstance(given, np.ndarray):
+            check_plain(f"{what}[{name!r}]", given)
         if not isinstance(given, np.ndarray | np.generic):
             raise TypeError(
                 f"{what}[{name!r}]: expected a NumPy array, given {type(given).__name__}"

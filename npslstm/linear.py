@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_pair, check_size, generator
+from .arguments import Array, check_array, check_cache_type, check_pair, check_size, generator
 from .parameters import Layer, Parameters, draw
 
 __all__ = ["Linear", "LinearCache", "Readout"]
@@ -108,6 +108,9 @@ class Linear(Layer):
             If dy has not the shape and dtype of y.
         """
         weight = self.params["weight"]
+        check_cache_type(cache, LinearCache)
+        shape = (*np.shape(cache.x)[:-1], self.in_features)
+        check_array("x of the cache", cache.x, shape, weight.dtype)
         check_array("dy", dy, (*cache.x.shape[:-1], self.out_features), weight.dtype)
         dy_rows = _rows(dy)  # (rows, K)
         grads = {"weight": dy_rows.T @ _rows(cache.x)}  # (L3)

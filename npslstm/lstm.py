@@ -81,8 +81,8 @@ class LSTM(Recurrent):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         self.variant, self.kind = variant, variant_named(variant)
-        if proj_size:
-            check_size("proj_size", proj_size)
+        if isinstance(proj_size, bool) or not isinstance(proj_size, int) or proj_size:
+            proj_size = check_size("proj_size", proj_size)
             if proj_size >= hidden_size:
                 raise ValueError(
                     f"proj_size: expected less than hidden_size = {hidden_size}, given {proj_size}"

@@ -15,7 +15,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_layout, check_like, check_size, generator
+from .arguments import (
+    Array,
+    check_array,
+    check_cache_type,
+    check_layout,
+    check_like,
+    check_size,
+    generator,
+)
 from .derivatives.hvp import hvp
 from .files import open_npz, write_npz
 from .kernel.stack import SequenceCache
@@ -118,16 +126,12 @@ class LSTMModel(Readout, Layer):
     @property
     def config(self) -> dict[str, Any]:
         """The arguments that make a model of this shape; the weights say the rest."""
-        lstm = self.lstm
+        lstm, shape = self.lstm, ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
         return {
             "input_size": lstm.input_size,
             "hidden_size": lstm.hidden_size,
             "output_size": len(self.head.params["weight"]),
-            "num_layers": lstm.num_layers,
-            "bias": lstm.bias,
-            "batch_first": lstm.batch_first,
-            "dropout": lstm.dropout,
-            "bidirectional": lstm.bidirectional,
+            **{name: getattr(lstm, name) for name in shape},
             "readout": self.readout,
             "cell": self.cell,
             "variant": lstm.kind.name if self.cell == "lstm" else "standard",
@@ -150,7 +154,7 @@ class LSTMModel(Readout, Layer):
         Raises
         ------
         ValueError
-            If there is but one class, as in a model of numbers.
+            If there is one class alone, as in a model of numbers.
         """
         if self.head.out_features == 1:
             remedy = "of a model of numbers, use model(x)[0]"
@@ -194,6 +198,7 @@ class LSTMModel(Readout, Layer):
         ValueError, TypeError
             If a shape or dtype does not fit.
         """
+        check_cache_type(cache, ModelCache)
         shape = (*cache.head.x.shape[:-1], self.head.out_features)
         if dlogits is None:
             dlogits = np.zeros(shape, self.lstm.dtype)
@@ -244,19 +249,16 @@ class LSTMModel(Readout, Layer):
     ) -> dict[str, Array]:
         """Return a Hessian-vector product: d/ds of the gradients at params + s·params_dot, s = 0.
 
-        By Pearlmutter's R-operator (1994), equations (20)-(37) of ``tangents.py``: exact, and
-        without the Hessian. For the standard LSTM, without dropout.
+        By Pearlmutter's R-operator (1994), (20)-(37) of ``tangents.py``: exact, without dropout.
 
         Parameters
         ----------
         x, y, lengths
             As in :meth:`loss_and_grads`.
         params_dot : mapping of ndarray
-            The direction, with names, shapes and dtype of ``params``; a name that is missing does
-            not move.
+            The direction, as ``params``; a name that is missing does not move.
         loss : function
-            :func:`cross_entropy` or :func:`mean_squared_error`, with options by
-            ``functools.partial``.
+            :func:`cross_entropy` or :func:`mean_squared_error`; options by ``functools.partial``.
 
         Returns
         -------

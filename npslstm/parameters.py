@@ -97,6 +97,8 @@ class JoinedParameters(Parameters):
 class Layer:
     """Something that owns parameters, and nothing else."""
 
+    _params: Parameters
+
     @property
     def params(self) -> Parameters:
         """The parameters by name."""
@@ -104,7 +106,18 @@ class Layer:
 
     @params.setter
     def params(self, arrays: Mapping[str, Array]) -> None:
-        self._params = arrays if isinstance(arrays, Parameters) else Parameters(arrays)
+        if hasattr(self, "_params"):  # else the layer is being made
+            if not isinstance(arrays, Mapping) or arrays.keys() != self._params.keys():
+                check_like("params", arrays, self._params)  # says what does not fit
+            for name, param in self._params.items():
+                check_array(f"params[{name!r}]", arrays[name], param.shape, param.dtype)
+        self._params = Parameters(arrays)
+
+    def with_params(self, arrays: Mapping[str, Array]) -> Self:
+        """Return a copy that has these parameters, unchecked, as of another dtype."""
+        twin = copy.copy(self)
+        twin._params = Parameters(arrays)
+        return twin
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -120,14 +133,21 @@ class Layer:
             If one is not; then nothing has changed.
         """
         check_like("params", mapping, self.params)
+        copies = {name: np.array(mapping[name]) for name in self.params}  # it may hold our own
         for name, param in self.params.items():
-            param[...] = mapping[name]
+            param[...] = copies[name]
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
-        twin = copy.copy(self)
-        twin.params = Parameters({name: param.astype(dtype) for name, param in self.params.items()})
-        return twin
+        """Return a copy with parameters of this dtype (complex128 for the complex-step check).
+
+        Raises
+        ------
+        TypeError
+            For another dtype than float32, float64 and complex128.
+        """
+        if np.dtype(dtype) != np.complex128:
+            check_dtype(dtype)
+        return self.with_params({name: p.astype(dtype) for name, p in self.params.items()})
 
     @property
     def config(self) -> dict[str, Any]:

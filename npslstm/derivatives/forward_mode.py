@@ -9,7 +9,6 @@ Shapes: x ``(T, N, D)``, in a block x ``(steps, n, D)``, states ``(H, n)``, feat
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -183,8 +182,7 @@ def stack_jvp(
     if x_dot is not None:
         check_array("x_dot", x_dot, layout.shape(layers.input_size), layers.dtype)
         x_dot = layout.inside(x_dot)
-    moved = copy.copy(layers)
-    moved.params = params_dot_like(layers, params_dot)
+    moved = layers.with_params(params_dot_like(layers, params_dot))
     ends_dot = []
     for layer in range(layers.num_layers):
         if layer and cache.dropout_masks:

@@ -10,7 +10,6 @@ forward and backward, in their order. The head's::
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,8 +40,7 @@ def hvp(
             f"given {layers.kind.name!r}"
         )
     moved_all = params_dot_like(model, params_dot)
-    moved, moved_head = copy.copy(layers), _part(moved_all, "head.")
-    moved.params = _part(moved_all, "lstm.")
+    moved, moved_head = layers.with_params(_part(moved_all, "lstm.")), _part(moved_all, "head.")
 
     logits, _, cache = model.forward(x, lengths=lengths)
     if np.ndim(x) == 3:

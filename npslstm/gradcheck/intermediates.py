@@ -20,7 +20,6 @@ from ..cells import Kind
 from ..cells.equations import Equation, equations, equations_of
 from ..layers import Recurrent
 from ..lstm import LSTM
-from ..parameters import Parameters
 from .comparison import Comparison
 from .differences import EPS, Function, complex_step, entries
 from .report import GradientReport, GradientRow
@@ -229,7 +228,7 @@ def _as_layers(layer: Any, x: Array, state: Any) -> tuple[Recurrent, Array, Any]
             rng=0,
         )
         params = layer.astype(np.float64).params
-        lstm.params = Parameters({f"{name}_l0": param for name, param in params.items()})
+        lstm = lstm.with_params({f"{name}_l0": param for name, param in params.items()})
         return lstm, x[None], None if state is None else tuple(s[None] for s in state)
     layers = getattr(layer, "lstm", layer)
     if not isinstance(layers, Recurrent):

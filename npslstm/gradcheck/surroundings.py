@@ -9,7 +9,6 @@ in which the direction takes them, and rows that end before the step are left ou
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ import numpy as np
 from ..arguments import Array
 from ..kernel.layout import Layout
 from ..layers import Recurrent
-from ..parameters import Parameters
 from .subject import frozen, leaves, like
 
 __all__ = ["Surroundings"]
@@ -158,8 +156,7 @@ def _part(layer: Recurrent, layers: Sequence[int], directions: Sequence[int]) ->
         for d, direction in enumerate(directions)
         for name, param in layer.cell_params(own, direction).items()
     }
-    part = copy.copy(layer)
-    part.params = Parameters(params)
+    part = layer.with_params(params)
     part.input_size = params["weight_ih_l0"].shape[1]
     part.num_layers, part.bidirectional = len(layers), len(directions) == 2
     part.batch_first, part.dropout = False, 0.0

@@ -136,11 +136,10 @@ def take(arrays, index, axes):
 
 def bind(net, params):
     """A twin of ``net`` that computes with these very arrays."""
-    twin = copy.copy(net)
     if not isinstance(net, LSTMModel):
-        twin.params = params
-    else:
-        for part in ("lstm", "head"):
-            own = {n.removeprefix(part + "."): p for n, p in params.items() if n.startswith(part)}
-            setattr(twin, part, bind(getattr(net, part), own))
+        return net.with_params(params)
+    twin = copy.copy(net)
+    for part in ("lstm", "head"):
+        own = {n.removeprefix(part + "."): p for n, p in params.items() if n.startswith(part)}
+        setattr(twin, part, bind(getattr(net, part), own))
     return twin
