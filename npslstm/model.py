@@ -139,10 +139,7 @@ class LSTMModel(Readout, Layer):
         }
 
     def __call__(self, x: Array, state: Any = None, *, lengths: Any = None) -> tuple[Array, Any]:
-        """Return logits and the last state, for inference: nothing is kept for backward.
-
-        x lies in the model's own layout: time first, or examples first with ``batch_first``.
-        """
+        """Return logits and the last state, for inference; x in the model's own layout."""
         out, state_n = self.lstm(x, state, lengths=lengths)
         return self.head(self.read(out, state_n)), state_n
 
