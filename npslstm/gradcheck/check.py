@@ -23,7 +23,7 @@ from ..kernel.layout import Layout
 from .comparison import Comparison
 from .differences import EPS, noise_of, typical_size
 from .faults import behaviour_of, faults_of_none
-from .found import norm
+from .found import UNDERFLOW, norm
 from .intermediates import check_step
 from .moves import Moves
 from .own.study import Case, Findings, study
@@ -242,21 +242,19 @@ def _check(
         coarse=moves.coarse,
         lifted=subject.lifted,
         scale=scale,
+        tiny=any(0 < norm(array) <= UNDERFLOW for array in arrays.values()),
     )
 
-    def row(name: str, array: Array) -> GradientRow:
-        def function(moved: Array) -> Any:
-            return objective({**arrays, name: moved})
+    def of_one(name: str) -> Callable[[Array], Any]:
+        return lambda moved: objective({**arrays, name: moved})
 
+    def row(name: str, array: Array) -> GradientRow:
         if name not in gradients:
             return GradientRow(name, SKIPPED, 0.0, None, None, 0.0)
-        return comparison.row(name, function, array, gradients[name])
+        return comparison.row(name, of_one(name), array, gradients[name])
 
     def numeric(name: str) -> Array:
-        def function(moved: Array) -> Any:
-            return objective({**arrays, name: moved})
-
-        return comparison.entries(name, function, arrays[name])
+        return comparison.entries(name, of_one(name), arrays[name])
 
     def judge(moved: Arrays) -> dict[str, str]:
         with warnings.catch_warnings():

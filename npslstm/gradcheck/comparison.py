@@ -33,7 +33,7 @@ from .differences import (
     typical_size,
     unit,
 )
-from .found import Found, norm
+from .found import UNDERFLOW, Found, norm
 from .report import FAILED, NOTHING, OK, UNDECIDED, GradientRow
 from .shaken import unit_of
 
@@ -72,6 +72,7 @@ class Comparison:
     rounding: Callable[[str], Array]
     scale: float = float("inf")
     coarse: Callable[[str, float], tuple[Array, float] | None] = lambda name, unit: None
+    tiny: bool = False  # whether an array is so small that its products vanish in the step
     lifted: bool = True  # whether buffers hold complex numbers, or there is nothing to lift
     refusals: dict[str, list[str]] = field(default_factory=dict)  # why not complex, and for which
     differed: float = DIFFERENCE_TRUST  # largest error that they allowed in its place
@@ -79,6 +80,7 @@ class Comparison:
     singles: dict[str, float] = field(default_factory=dict)  # that float32 explains: error allowed
     complex: list[str] = field(default_factory=list)  # gradients with imaginary parts
     blurred: dict[str, float] = field(default_factory=dict)  # undecided: how much is amplified
+    vanished: list[str] = field(default_factory=list)  # undecided: too small to be compared
 
     def row(
         self, name: str, function: Function, at: Array, gradient: Array, terms: Any = 0.0
@@ -104,6 +106,9 @@ class Comparison:
         verdict, error = NOTHING if found.nothing else OK, found.error
         if missed.any():
             verdict, missed = self._explained(name, found, tolerance, terms, own, typical_size(at))
+        if verdict in (OK, NOTHING) and self._vanishes(found, tolerance, typical_size(at)):
+            verdict = UNDECIDED
+            self.vanished.append(name)
         worst = int(found.off.argmax()) if found.off.size else None
         if verdict == FAILED:
             worst = found.worst(missed)
@@ -182,7 +187,7 @@ class Comparison:
         known = DIFFERENCE_UNITS * found.doubt
         known = known + 4 * EPS * (terms.ravel() if found.each else norm(terms))
         coarse = self.coarse(name, own)
-        vanishing = VANISHING * self.scale / np.clip(at, 1e-8, 1)
+        vanishing = VANISHING * self.scale / _part(at)
         vanishing = vanishing if np.isfinite(self.scale) else 0.0
         for rounding in [self.rounding(name), *([coarse[0]] if coarse else [])]:
             moved = np.ravel(rounding) if found.each else norm(rounding)
@@ -207,6 +212,11 @@ class Comparison:
         elif found.error > self.tolerance and not coarse:
             self.excused.append(name)
         return OK, missed
+
+    def _vanishes(self, found: Found, tolerance: float, at: float) -> bool:
+        """Whether too small numbers were not compared, and are not small beside what is summed."""
+        small = self.tiny or UNDERFLOW * _part(at) > VANISHING * self.scale
+        return small and bool(found.unseen(tolerance).any())
 
     def notes(self) -> list[str]:
         """Say, and warn, what a reader should know of the rows."""
@@ -236,6 +246,16 @@ class Comparison:
                 f"{max(self.blurred.values()):.0e} times on the way to the gradient, so that no "
                 "check could tell; fewer steps or smaller weights amplify it less"
             )
+        if self.vanished:
+            notes.append(
+                f"{', '.join(self.vanished)}: numbers below {UNDERFLOW:.0e} are too small to be "
+                "compared; scale the input or the outputs up"
+            )
         if self.complex:
             notes.append(f"{', '.join(self.complex)}: the gradient has imaginary parts")
         return notes
+
+
+def _part(at: float) -> float:
+    """Return how far an array of this size can be moved, at most 1."""
+    return float(np.clip(at, 1e-8, 1))

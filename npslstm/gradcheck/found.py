@@ -86,6 +86,11 @@ class Found:
         limit = np.maximum(tolerance * each + UNDERFLOW, allowed)
         return ~(np.isfinite(self.off) & (self.off <= limit)) | (not self.finite)
 
+    def unseen(self, tolerance: float) -> Array:
+        """Say which entries are off by more than ``tolerance``, but too small for the step."""
+        each = np.abs(self.numeric) if self.each else self.size
+        return (self.off > tolerance * each) & (self.off <= UNDERFLOW)
+
     def worst(self, among: Array) -> int:
         """Return the entry that is off the most among some."""
         return int(np.where(among, self.off, -1.0).argmax())

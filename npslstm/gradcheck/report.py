@@ -11,7 +11,7 @@ __all__ = ["FAILED", "NOTHING", "OK", "SKIPPED", "UNDECIDED", "GradientReport", 
 # The verdict on one gradient
 OK = "ok"
 FAILED = "FAILED"
-UNDECIDED = "undecided"  # no check could tell, as rounding is amplified too much
+UNDECIDED = "undecided"  # no check could tell: rounding is amplified, or numbers vanish
 NOTHING = "nothing to see"  # 0 on both sides: right, but so would many a wrong one be
 SKIPPED = "not checked"
 

@@ -503,3 +503,25 @@ def test_options_that_do_not_fit(options, error, said):
 def test_intermediates_need_an_lstm():
     with pytest.raises(TypeError, match="layer: expected an LSTM, LSTMModel or LSTMCell with mode"):
         check_gradients(Linear(3, 2), random(4, 3), mode="intermediates")
+
+
+@pytest.mark.parametrize("mode", ["elementwise", "directional"])
+@pytest.mark.parametrize(
+    ("scale", "of_x", "of_w"), [(1e-280, 1, 1), (1e-300, 1, 1), (1, 1e-300, 1), (1, 1e-290, 1e-10)]
+)
+@pytest.mark.filterwarnings("ignore:.*the complex step does not apply")
+def test_what_is_too_small_to_be_compared_has_not_passed(scale, of_x, of_w, mode):
+    rng = np.random.default_rng(0)
+    x, w = of_x * rng.standard_normal((4, 3)), of_w * rng.standard_normal((3, 2))
+
+    def forward(x, w):
+        return scale * (x @ w), (x, w)
+
+    def backward(cache, dy):
+        x, w = cache
+        return scale * (dy @ w.T), {"w": -3 * scale * (x.T @ dy)}
+
+    report = check_gradients((forward, backward), x, params={"w": w}, mode=mode, verbose=False)
+    assert report.verdict == "undecided"
+    assert [row.name for row in report.undecided] == ["w"]
+    assert "too small to be compared" in " ".join(report.notes)
