@@ -149,6 +149,8 @@ def test_a_float32_model_keeps_its_dtype():
     assert all(array.dtype == np.float32 for array in got.values())
     assert_close("float32 hvp", got, expected, 1e-5, norms(expected), float(np.finfo("f4").eps))
     assert per_example_grad_norms(model, x, y).dtype == np.float32
+    none = per_example_grad_norms(model, x[:, :0], y[..., :0])
+    assert (none.shape, none.dtype) == ((0,), np.float32)
     cache = model.lstm.forward(x)[2]
     assert model.lstm.jvp(cache, x)[0].dtype == np.float32
 

@@ -67,6 +67,8 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
     check_layout(y, x, layers.batch_first, model.readout == "all")
     layout, rows_axis = cache.lstm.layout, 0
     _, dlogits = cross_entropy(logits, y, **model.loss_options(cache, lengths))
+    if layout.rows == 0:
+        return np.zeros(0, dlogits.dtype)
     if model.readout == "all":
         # The loss is a mean over the steps of all examples; an example's own is over its own.
         ends = np.sum(layout.valid_steps(), axis=layout.axes.index("T"))  # (N,)
