@@ -34,6 +34,8 @@ class Plan(NamedTuple):
     def of(cls, examples: Examples, batch_size: int, window: int | None, seed: int) -> Plan:
         """Check the sizes."""
         check_size("batch_size", batch_size)
+        if examples.y.size == 0:
+            raise ValueError(f"y: expected at least one answer, given shape {examples.y.shape}")
         batches, windows = steps_per_epoch(len(examples.x), batch_size), 1
         if window is not None:
             check_size("window", window)
@@ -41,6 +43,8 @@ class Plan(NamedTuple):
                 raise ValueError('window: expected a model with readout="all"')
             if examples.lengths is not None:
                 raise ValueError("window: expected no lengths beside it")
+            if examples.x.shape[1] == 0:
+                raise ValueError(f"x: expected at least one step, given shape {examples.x.shape}")
             windows = math.ceil(examples.x.shape[1] / window)
         return cls(examples, batch_size, window, seed, batches, windows)
 
@@ -75,15 +79,18 @@ class Plan(NamedTuple):
             return rows, None
         return rows, slice(window * self.window, (window + 1) * self.window)
 
-    def seen(self, order: Array) -> list[int]:
+    def seen(self, order: Array, weights: Array | None = None) -> list[float]:
         """Count what a mean since the epoch began is over, rows or their steps: before each step.
 
-        The last number is that of the whole epoch.
+        With ``weights`` of classes, each counts as much as its label does. The last number is that
+        of the whole epoch.
         """
-        counts = [0]
+        counts = [0.0]
         for place in range(self.steps_per_epoch):
             rows, steps = self.part(order, place)
-            if steps is not None:
+            if weights is not None:
+                count = float(weights.take(self._labels(rows, steps), mode="clip").sum())
+            elif steps is not None:
                 count = len(rows) * len(range(self.examples.x.shape[1])[steps])
             elif self.examples.lengths is not None and self.examples.every_step:
                 count = int(self.examples.lengths[rows].sum())
@@ -91,6 +98,15 @@ class Plan(NamedTuple):
                 count = len(rows)
             counts.append(counts[-1] + count)
         return counts
+
+    def _labels(self, rows: Array, steps: slice | None) -> Array:
+        """Return the labels that count."""
+        y = self.examples.y[rows]
+        if steps is not None:
+            return y[:, steps]
+        if self.examples.lengths is None or not self.examples.every_step:
+            return y
+        return y[np.arange(y.shape[1]) < self.examples.lengths[rows, None]]
 
     @property
     def answers(self) -> int:

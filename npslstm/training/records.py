@@ -45,6 +45,8 @@ class StepRecord(NamedTuple):
         targets are not integers.
     epoch_loss, epoch_accuracy : float
         Mean over the examples since the epoch began; over their valid steps with readout "all".
+        The loss of ``functools.partial(cross_entropy, weights=...)`` weighs them by their classes,
+        as in :func:`evaluate`; a loss of your own counts as a mean over a batch's examples.
     grad_norm : float
         Before clipping.
     lr : float

@@ -6,6 +6,7 @@ is a few numbers, :class:`Progress`: no generator's state has to be carried alon
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ def training_steps(
     plan.check_start(start.step, start.state)
     # Optimisers square the gradient; where its square overflows they would stop without a word.
     largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
-    loss_sum, hits = start.loss_sum, start.hits
+    loss_sum, hits, weights = start.loss_sum, start.hits, _class_weights(loss, examples.y)
     state: Any = start.state if len(start.state) > 1 else next(iter(start.state), None)
     name = _first_non_finite(model.params)
     if name is not None:
@@ -118,6 +119,7 @@ def training_steps(
         if place == 0 or step == start.step:
             order = plan.order(epoch)
             seen = plan.seen(order)
+            counts = seen if weights is None else plan.seen(order, weights)
         rows, steps = plan.part(order, place)
         batch = examples.batch(rows, steps)
         if steps is None or steps.start == 0:
@@ -144,7 +146,7 @@ def training_steps(
             reason = f"it made {name} infinite, so the learning rate, {optimizer.lr}, is too high"
             raise NonFiniteError(step + 1, name, reason)
 
-        loss_sum += float(value) * (seen[place + 1] - seen[place])
+        loss_sum += float(value) * (counts[place + 1] - counts[place])
         hits += score.hits
         mean_over = max(1, seen[place + 1])  # 0 if no row of a batch has a step
         yield StepRecord(
@@ -153,7 +155,7 @@ def training_steps(
             steps_per_epoch=plan.steps_per_epoch,
             loss=float(value),
             accuracy=score.hits / max(1, score.answers),
-            epoch_loss=loss_sum / mean_over,
+            epoch_loss=loss_sum / (counts[place + 1] or 1),
             epoch_accuracy=hits / (mean_over * plan.answers),
             grad_norm=norm,
             lr=optimizer.lr,
@@ -185,6 +187,16 @@ def _carried_on(
     logits, state, cache = model.forward(batch.x, state, rng=rng)
     value, dlogits = loss(logits, batch.y)
     return value, model.backward(cache, dlogits)[2], state
+
+
+def _class_weights(loss: Loss, y: Array) -> Array | None:
+    """Return the weights that the cross-entropy's mean is over, scaled so that no sum overflows."""
+    if not isinstance(loss, functools.partial) or loss.func is not cross_entropy:
+        return None
+    weights = np.asarray(loss.keywords.get("weights"))
+    if weights.dtype.kind not in "iuf" or y.dtype.kind not in "iu" or weights.size == 0:
+        return None  # there are none, or the loss refuses them
+    return weights / max(np.float64(1e-300), weights.max())
 
 
 def _check_settings(model: Any, optimizer: Any, epochs: int, window: int | None) -> None:

@@ -1,5 +1,6 @@
 """The loop: what it does to the parameters, what it reports, how it stops and how it goes on."""
 
+import functools
 import math
 from itertools import islice
 
@@ -13,6 +14,7 @@ from npslstm.training import (
     NonFiniteError,
     Progress,
     evaluate,
+    fit,
     steps_per_epoch,
     training_steps,
 )
@@ -375,3 +377,38 @@ def test_wrong_input_is_named(data, options, error, words):
             call()
         for word in words:
             assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("readout", "lengths", "window"),
+    [("last", None, None), ("all", None, 2), ("all", [5, 0, 2, 3, 1], None)],
+)
+@pytest.mark.parametrize("size", [1, 1e300])
+def test_an_epochs_loss_weighs_classes_as_evaluation_does(readout, lengths, window, size):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 5, 3))
+    y = rng.integers(0, 3, (5, 5) if readout == "all" else 5)
+    if readout == "all" and lengths is not None:
+        y[np.arange(5) >= np.array(lengths)[:, None]] = -7  # padding
+    loss = functools.partial(cross_entropy, weights=size * np.array([0.1, 1, 1.7]))
+    model = LSTMModel(3, 4, 3, readout=readout, dtype=np.float64, rng=0)
+    given = {"optimizer": SGD(0.0), "epochs": 1, "batch_size": 2, "window": window}
+    *_, last = training_steps(model, x, y, lengths=lengths, loss=loss, **given)
+    expected = evaluate(model, x, y, lengths=lengths, loss=loss).loss
+    assert last.epoch_loss == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_wrong_number_of_class_weights_is_told_by_the_loss():
+    x, y = np.ones((9, 2, 3), np.float32), np.arange(9)
+    loss = functools.partial(cross_entropy, weights=[1.0, 2.0])
+    model = LSTMModel(3, 4, 10, rng=0)
+    with pytest.raises(ValueError, match="weights: expected shape"):
+        fit(model, x, y, optimizer=SGD(0.1), epochs=1, batch_size=9, loss=loss, verbose=False)
+
+
+@pytest.mark.parametrize("window", [None, 2])
+def test_sequences_of_no_steps_are_refused(window):
+    model = LSTMModel(3, 4, 2, readout="all", rng=0)
+    x, y = np.zeros((3, 0, 3), np.float32), np.zeros((3, 0), int)
+    with pytest.raises(ValueError, match=r"y: expected at least one answer, given shape \(3, 0\)"):
+        fit(model, x, y, optimizer=SGD(0.1), epochs=1, batch_size=2, window=window, verbose=False)
