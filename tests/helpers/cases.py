@@ -24,7 +24,6 @@ KINDS = *MODELS, PROJECTED
 
 @dataclass(frozen=True)
 class CellCase:
-    kind: str = "standard"
     N: int | None = 1
     D: int = 1
     H: int = 1
@@ -32,6 +31,7 @@ class CellCase:
     scale: float = 1.0
     dtype: str = "float64"
     seed: int = 0
+    kind: str = "standard"
 
     def problem(self):
         rng = np.random.default_rng(self.seed)

@@ -266,7 +266,7 @@ def test_mnist_with_as_many_images_in_a_batch_as_rows_in_an_image():
     data = load_embedded()
     x, y = data.train_images[:1400] / np.float32(255), data.train_labels[:1400]
     model = LSTMModel(28, 32, 10, forget_bias=1.0, rng=0)
-    history = fit(model, x, y, optimizer=Adam(0.01), epochs=4, batch_size=28)
+    history = fit(model, x, y, optimizer=Adam(0.01), epochs=6, batch_size=28)
     assert history[-1].epoch_accuracy > 0.75
 
 
