@@ -75,6 +75,14 @@ EQUIVALENT = [
         "these columns are written to at every call, or cut off",
     ),
     ("Run.derivatives", r"out\[-1\]", "a kind without a fast form has one place"),
+    ("block_backward", r"->  .*reshape\(.*-2\)", "NumPy works out any negative size"),
+    (
+        "block_backward",
+        r"->  np\.add\((dm, special, dh|dh, special, dm)\)$",
+        "dm is dh where there is no projection, and no kind that adds here has one",
+    ),
+    ("block_backward", r"^give_back\(work\)  ->  pass", "memory that is made anew holds the same"),
+    ("Recurrent.backward", r"^memory\.new_call\(\)  ->  pass", "likewise"),
     ("stack_backward", r"else dxs\[-1\]$", "there dxs has one entry"),
 ]
 
