@@ -22,6 +22,7 @@ from ..layers import Recurrent
 from ..lstm import LSTM
 from .comparison import Comparison
 from .differences import EPS, Function, complex_step, entries
+from .found import UNDERFLOW, norm
 from .report import GradientReport, GradientRow
 from .rounding import rounding
 from .surroundings import Surroundings
@@ -110,6 +111,7 @@ def check_step(
         noise=8 * EPS * float(np.linalg.norm(around.dout)),
         scale=float(np.linalg.norm(around.dout)),
         rounding=rounding(analytic, rng),
+        tiny=any(0 < norm(array) <= UNDERFLOW for array in given.values()),
     )
 
     # A local derivative is made of gates, of size 1, and of c_prev.

@@ -525,3 +525,11 @@ def test_what_is_too_small_to_be_compared_has_not_passed(scale, of_x, of_w, mode
     assert report.verdict == "undecided"
     assert [row.name for row in report.undecided] == ["w"]
     assert "too small to be compared" in " ".join(report.notes)
+
+
+def test_nor_has_it_where_one_step_is_taken_apart():
+    x = 1e-300 * np.random.default_rng(0).standard_normal((3, 2, 3))
+    layer = LSTM(3, 4, dtype=np.float64, rng=0)
+    report = check_gradients(layer, x, mode="intermediates", verbose=False)
+    assert report.verdict == "undecided"
+    assert [row.name for row in report.undecided] == ["dW_ih"]
