@@ -110,7 +110,7 @@ def rnn():
 def every_kind():
     """Each kind of cell: one step, which the layers do not use, and the layers."""
     for kind in KINDS:
-        one_layer = LSTMCase(kind, N=3, D=3, H=3, T=4).problem()
+        one_layer = LSTMCase(kind=kind, N=3, D=3, H=3, T=4).problem()
         if not (kind not in VARIANTS or check(LSTMCell(3, 2, variant=kind, **FLOAT), random(4, 3))):
             return False
         if not check(one_layer.net, random(4, 3, 3)):
@@ -129,7 +129,11 @@ def every_line_of_a_kind():
 def every_kind_with_options():
     options = {"N": 3, "D": 3, "H": 3, "T": 4, "layers": 2, "bidirectional": True}
     return all(
-        check(LSTMCase(kind, **options, bias=bias).problem().net, random(4, 3, 3), lengths=LENGTHS)
+        check(
+            LSTMCase(kind=kind, **options, bias=bias).problem().net,
+            random(4, 3, 3),
+            lengths=LENGTHS,
+        )
         for kind in KINDS
         for bias in (True, False)
     )

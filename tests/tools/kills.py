@@ -69,14 +69,14 @@ def every_entry(kind="standard"):
 
 def cells_in_a_loop(kind="standard"):
     """Whether the LSTM and a loop over its cell agree on every output and gradient."""
-    problem = LSTMCase(kind, T=3, N=2, D=2, H=2).problem()
+    problem = LSTMCase(kind=kind, T=3, N=2, D=2, H=2).problem()
     outputs, gradients = cell_in_a_loop(problem)
     return same(problem.outputs(), outputs) and same(problem.gradients(), gradients)
 
 
 def textbook(kind="standard"):
     """Whether the LSTM's outputs are what the equations give, one number at a time."""
-    case = LSTMCase(kind, T=3, N=3, D=2, H=2, layers=2, bidirectional=True, lengths=True)
+    case = LSTMCase(kind=kind, T=3, N=3, D=2, H=2, layers=2, bidirectional=True, lengths=True)
     problem = case.problem().change(lengths=np.array([2, 3, 1]))
     return same(problem.outputs(), textbook_outputs(problem))
 

@@ -39,8 +39,12 @@ def terminal(monkeypatch):
         fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def read():
+        stderr.write("\0")  # the end of what was sent so far: it may come in pieces
         stderr.flush()
-        return os.read(keyboard, 100_000).decode()
+        sent = b""
+        while not sent.endswith(b"\0"):
+            sent += os.read(keyboard, 100_000)
+        return sent[:-1].decode()
 
     with open(screen, "w", encoding="utf-8") as stderr:
         yield resize, read
