@@ -18,6 +18,7 @@ __all__ = [
     "check_layout",
     "check_lengths",
     "check_like",
+    "check_loss",
     "check_pair",
     "check_plain",
     "check_size",
@@ -270,6 +271,14 @@ def check_target(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype
     missing = shape[-1] == 1 and np.shape(target) == shape[:-1]
     hint = f"; use {name.split()[-1]}[..., None]" if missing else ""
     check_array(name, target, shape, dtype, hint)
+
+
+def check_loss(loss: Any) -> None:
+    """Demand a function: the name of a loss is not one."""
+    if not callable(loss):
+        raise TypeError(
+            f"loss: expected a function such as mean_squared_error, given {type(loss).__name__}"
+        )
 
 
 def is_one_hot(labels: Array, shape: tuple[int, ...], classes: int) -> bool:

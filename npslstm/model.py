@@ -21,6 +21,7 @@ from .arguments import (
     check_cache_type,
     check_layout,
     check_like,
+    check_loss,
     check_size,
     generator,
 )
@@ -229,6 +230,7 @@ class LSTMModel(Readout, Layer):
             ``loss(logits, y) -> (value, gradient)``, called with ``mask=`` the valid steps where
             readout is "all" and lengths are given.
         """
+        check_loss(loss)
         logits, _, cache = self.forward(x, state, lengths=lengths, rng=rng)
         if np.ndim(x) == 3:
             check_layout(y, x, self.lstm.batch_first, self.readout == "all")

@@ -153,6 +153,9 @@ WRONG_TYPES = {
     "state: expected a pair (h, c) or None, given ndarray": lambda: ONE(X, H),
     "dstate: expected a pair (h, c) or None, given tuple": lambda: cell_back((ROW, ROW, ROW)),
     "h of state: expected a NumPy array, given float": lambda: CELL(ROW, (0.0, 0.0)),
+    "loss: expected a function such as mean_squared_error, given str": (
+        lambda: MODEL.loss_and_grads(X, Y, loss="mse")
+    ),
     "checkpoint_every: expected an integer, given float": (
         lambda: ONE.forward(X, checkpoint_every=2.5)
     ),

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import losses
-from ..arguments import Array, generator
+from ..arguments import Array, check_loss, generator
 from ..kernel.layout import Layout
 from .comparison import Comparison
 from .differences import EPS, noise_of, typical_size
@@ -177,6 +177,7 @@ def check_gradients(
         lossless = subject
         if loss is not None or y is not None:
             loss = losses.cross_entropy if loss is None else loss
+            check_loss(loss)
             mask = _loss_mask(layer, x, options)
             subject = with_loss(subject, lambda output: loss(output, y, **mask))
         with np.errstate(all="ignore"):  # what is not finite is reported

@@ -13,6 +13,7 @@ from ..arguments import (
     check_array,
     check_labels,
     check_lengths,
+    check_loss,
     check_plain,
     check_size,
     check_target,
@@ -57,10 +58,7 @@ def check_targets(model: Any, x: Array, y: Array, valid: Array | None, loss: Any
 
     A wrong label among the last examples is found before training begins.
     """
-    if not callable(loss):
-        raise TypeError(
-            f"loss: expected a function such as mean_squared_error, given {type(loss).__name__}"
-        )
+    check_loss(loss)
     while isinstance(loss, functools.partial):
         loss = loss.func
     lstm, head = getattr(model, "lstm", None), getattr(model, "head", None)

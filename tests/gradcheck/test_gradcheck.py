@@ -484,6 +484,7 @@ def test_arguments_that_do_not_fit(arguments, error, said):
     ("options", "error", "said"),
     [
         ({"mode": "all"}, ValueError, 'mode: expected "elementwise", "directional"'),
+        ({"loss": "mse"}, TypeError, "loss: expected a function such as mean_squared_error"),
         ({"at": (0, 0)}, ValueError, 'at: expected None unless mode is "intermediates"'),
         ({"params": {}}, TypeError, "params: expected None unless layer is a pair"),
         ({"lengths": [9]}, ValueError, "lengths: expected"),
