@@ -165,7 +165,9 @@ class SGD(Optimizer):
     def __init__(self, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         super().__init__(lr)
         _require("momentum", momentum, 0 <= momentum < 1, "a number in [0, 1)")
-        _require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        _require(
+            "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"
+        )
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.moment_names = ("velocity",) if momentum else ()
@@ -213,7 +215,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(lr)
         _require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers in [0, 1)")
-        _require("eps", eps, eps > 0, "above 0")
+        _require("eps", eps, 0 < eps < math.inf, "above 0 and finite")
         self.betas = betas
         self.eps = eps
 
@@ -259,7 +261,9 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(lr, betas, eps)
-        _require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        _require(
+            "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"
+        )
         self.weight_decay = weight_decay
 
     def _update(self, param: Array, grad: Array, *moments: Array) -> None:

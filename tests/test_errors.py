@@ -54,6 +54,9 @@ WRONG_VALUES = {
     "forget_bias: expected 0 with bias=False, given 1.0": (
         lambda: LSTMCell(3, 4, False, forget_bias=1.0)
     ),
+    "forget_bias: expected a finite number, given nan": (
+        lambda: LSTMModel(3, 4, 5, forget_bias=np.nan)
+    ),
     'readout: expected "last" or "all", given \'first\'': (
         lambda: LSTMModel(3, 4, 5, readout="first")
     ),

@@ -27,7 +27,7 @@ def initial_params(
     Raises
     ------
     ValueError
-        For a forget bias without a bias, or without a forget gate.
+        For a forget bias that is not finite, without a bias, or without a forget gate.
     """
     rows = len(kind.gates) * hidden
     shapes: dict[str, tuple[int, ...]] = {
@@ -40,6 +40,8 @@ def initial_params(
         shapes |= {"weight_hr": (projected, hidden)}
     shapes |= {name: (hidden,) for name in kind.extra}
     params = draw(shapes, hidden, dtype, rng)
+    if not np.isfinite(forget_bias):
+        raise ValueError(f"forget_bias: expected a finite number, given {forget_bias}")
     if forget_bias:
         if not bias:
             raise ValueError(f"forget_bias: expected 0 with bias=False, given {forget_bias}")
