@@ -4,7 +4,7 @@ A quarter fewer parameters: the rows of the weights are i, g, o. Greff et al. (2
 peepholes; here it is without, like the standard LSTM::
 
     (F6)  c           = (1 - i) ⊙ c_prev + i ⊙ g
-    (F11) ∂c/∂a_i     = (g - c_prev) ⊙ i ⊙ (1 - i)       from (F6), (2)
+    (F11) ∂c/∂a_i     = (g - c_prev) ⊙ i ⊙ (1 - i)       from (F6), (2); it is (11) - (12)
     (F14) ∂c/∂c_prev  = 1 - i                            from (F6)
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["CIFG", "CoupledGates"]
@@ -39,14 +39,11 @@ class CoupledGates(Kind):
         return i, g, o, c, tanh_c, h
 
     def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
-        """(9)-(14)."""
+        """(9)-(14) with f = 1 - i, where c reads a_i twice."""
         i, g, o, _, tanh_c, _ = step
-        dh_dc = o * (1 - tanh_c * tanh_c)  # (9)
-        dh_dao = tanh_c * o * (1 - o)  # (10)
-        dc_dai = (g - before) * i * (1 - i)  # (F11)
-        dc_dag = i * (1 - g * g)  # (13)
-        dc_dc_prev = 1 - i  # (F14)
-        return dc_dc_prev, dc_dai, dc_dag, dh_dao, dh_dc
+        lstm = local_derivatives(i, 1 - i, g, o, tanh_c, c_prev=before)
+        dc_dai = lstm.dc_dai - lstm.dc_daf  # (F11)
+        return lstm.dc_dc_prev, dc_dai, lstm.dc_dag, lstm.dh_dao, lstm.dh_dc
 
 
 CIFG = CoupledGates()

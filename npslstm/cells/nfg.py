@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["NFG", "NoForgetGate"]
@@ -38,14 +38,10 @@ class NoForgetGate(Kind):
         return i, g, o, c, tanh_c, h
 
     def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
-        """(9)-(14)."""
+        """(9)-(14) with f = 1."""
         i, g, o, _, tanh_c, _ = step
-        dh_dc = o * (1 - tanh_c * tanh_c)  # (9)
-        dh_dao = tanh_c * o * (1 - o)  # (10)
-        dc_dai = g * i * (1 - i)  # (11)
-        dc_dag = i * (1 - g * g)  # (13)
-        dc_dc_prev = np.ones_like(i)  # (N14)
-        return dc_dc_prev, dc_dai, dc_dag, dh_dao, dh_dc
+        lstm = local_derivatives(i, np.ones_like(i), g, o, tanh_c, c_prev=before)
+        return lstm.dc_dc_prev, lstm.dc_dai, lstm.dc_dag, lstm.dh_dao, lstm.dh_dc
 
 
 NFG = NoForgetGate()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["NIAF", "NoInputActivation"]
@@ -35,15 +35,10 @@ class NoInputActivation(Kind):
         return i, f, g, o, c, tanh_c, h
 
     def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
-        """(9)-(14)."""
+        """(9)-(14), but for (13)."""
         i, f, g, o, _, tanh_c, _ = step
-        dh_dc = o * (1 - tanh_c * tanh_c)  # (9)
-        dh_dao = tanh_c * o * (1 - o)  # (10)
-        dc_dai = g * i * (1 - i)  # (11)
-        dc_daf = before * f * (1 - f)  # (12)
-        dc_dag = i  # (A13)
-        dc_dc_prev = f  # (14)
-        return dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc
+        lstm = local_derivatives(i, f, g, o, tanh_c, c_prev=before)
+        return lstm._replace(dc_dag=i)  # (A13)
 
 
 NIAF = NoInputActivation()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["NIG", "NoInputGate"]
@@ -37,14 +37,10 @@ class NoInputGate(Kind):
         return f, g, o, c, tanh_c, h
 
     def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
-        """(9)-(14)."""
+        """(9)-(14) with i = 1."""
         f, g, o, _, tanh_c, _ = step
-        dh_dc = o * (1 - tanh_c * tanh_c)  # (9)
-        dh_dao = tanh_c * o * (1 - o)  # (10)
-        dc_daf = before * f * (1 - f)  # (12)
-        dc_dag = 1 - g * g  # (I13)
-        dc_dc_prev = f  # (14)
-        return dc_dc_prev, dc_daf, dc_dag, dh_dao, dh_dc
+        lstm = local_derivatives(np.ones_like(f), f, g, o, tanh_c, c_prev=before)
+        return lstm.dc_dc_prev, lstm.dc_daf, lstm.dc_dag, lstm.dh_dao, lstm.dh_dc
 
 
 NIG = NoInputGate()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["NOAF", "NoOutputActivation"]
@@ -36,15 +36,10 @@ class NoOutputActivation(Kind):
         return i, f, g, o, c, h
 
     def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
-        """(9)-(14)."""
+        """(9)-(14), with c for tanh_c in (10), which makes it (B10)."""
         i, f, g, o, c, _ = step
-        dh_dc = o  # (B9)
-        dh_dao = c * o * (1 - o)  # (B10)
-        dc_dai = g * i * (1 - i)  # (11)
-        dc_daf = before * f * (1 - f)  # (12)
-        dc_dag = i * (1 - g * g)  # (13)
-        dc_dc_prev = f  # (14)
-        return dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc
+        lstm = local_derivatives(i, f, g, o, c, c_prev=before)
+        return lstm._replace(dh_dc=o)  # (B9)
 
 
 NOAF = NoOutputActivation()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["NOG", "NoOutputGate"]
@@ -37,14 +37,10 @@ class NoOutputGate(Kind):
         return i, f, g, c, tanh_c, h
 
     def derivatives(self, step: Step, before: Array, *extra: Array) -> Step:
-        """(9)-(14)."""
+        """(9)-(14) with o = 1."""
         i, f, g, _, tanh_c, _ = step
-        dh_dc = 1 - tanh_c * tanh_c  # (O9)
-        dc_dai = g * i * (1 - i)  # (11)
-        dc_daf = before * f * (1 - f)  # (12)
-        dc_dag = i * (1 - g * g)  # (13)
-        dc_dc_prev = f  # (14)
-        return dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dc
+        lstm = local_derivatives(i, f, g, np.ones_like(i), tanh_c, c_prev=before)
+        return lstm.dc_dc_prev, lstm.dc_dai, lstm.dc_daf, lstm.dc_dag, lstm.dh_dc
 
 
 NOG = NoOutputGate()

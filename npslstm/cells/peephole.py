@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import Array
-from ..gates import sigmoid
+from ..gates import local_derivatives, sigmoid
 from .base import Kind, Step
 
 __all__ = ["PEEPHOLE", "Peephole"]
@@ -49,13 +49,10 @@ class Peephole(Kind):
         """(9)-(14)."""
         i, f, g, o, _, tanh_c, _ = step
         p_i, p_f, p_o = extra
-        dh_dao = tanh_c * o * (1 - o)  # (10)
-        dh_dc = o * (1 - tanh_c * tanh_c) + p_o * dh_dao  # (P9)
-        dc_dai = g * i * (1 - i)  # (11)
-        dc_daf = before * f * (1 - f)  # (12)
-        dc_dag = i * (1 - g * g)  # (13)
-        dc_dc_prev = f + p_i * dc_dai + p_f * dc_daf  # (P14)
-        return dc_dc_prev, dc_dai, dc_daf, dc_dag, dh_dao, dh_dc
+        lstm = local_derivatives(i, f, g, o, tanh_c, c_prev=before)
+        dh_dc = lstm.dh_dc + p_o * lstm.dh_dao  # (P9)
+        dc_dc_prev = f + p_i * lstm.dc_dai + p_f * lstm.dc_daf  # (P14)
+        return lstm._replace(dh_dc=dh_dc, dc_dc_prev=dc_dc_prev)
 
     def extra_gradients(self, da: Step, c_prev: Array, c: Array) -> Step:
         """(P20)."""
