@@ -19,17 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .idx import DataError, read_idx
-from .views import VIEWS, as_sequences
 
-__all__ = [
-    "MNIST",
-    "VIEWS",
-    "DataError",
-    "as_sequences",
-    "load_embedded",
-    "load_mnist",
-    "read_idx",
-]
+__all__ = ["MNIST", "load_embedded", "load_mnist"]
 
 _EMBEDDED = resources.files("npslstm.datasets") / "data" / "mnist_5000.npz"
 _FOLDER = Path("MNIST", "raw")
