@@ -41,7 +41,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .arguments import Array
-from .gates import GateGradients, LocalDerivatives
+from .gates import GateGradients, LocalDerivatives, gates_backward
 
 __all__ = [
     "GateTangents",
@@ -128,10 +128,12 @@ def gates_backward_jvp(
     ``dc`` is that of (15): what reaches c from the next step and through h together.
     """
     terms = forcing(local_dot, dh, dc)
-    dc_dot = dc_in_dot + dh_dot * local.dh_dc + terms.dc  # (31)
-    da_o_dot = dh_dot * local.dh_dao + terms.da_o  # (32)
-    da_i_dot = dc_dot * local.dc_dai + terms.da_i  # (33)
-    da_f_dot = dc_dot * local.dc_daf + terms.da_f  # (33)
-    da_g_dot = dc_dot * local.dc_dag + terms.da_g  # (33)
-    dc_prev_dot = dc_dot * local.dc_dc_prev + terms.dc_prev  # (34)
-    return GateGradients(dc_prev_dot, da_i_dot, da_f_dot, da_g_dot, da_o_dot, dc_dot)
+    first = gates_backward(local, dh_dot, dc_in_dot + terms.dc)
+    return GateGradients(
+        dc_prev=first.dc_prev + terms.dc_prev,  # (34)
+        da_i=first.da_i + terms.da_i,  # (33)
+        da_f=first.da_f + terms.da_f,  # (33)
+        da_g=first.da_g + terms.da_g,  # (33)
+        da_o=first.da_o + terms.da_o,  # (32)
+        dc=first.dc,  # (31)
+    )
