@@ -10,7 +10,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -30,7 +30,7 @@ from .files import open_npz, write_npz
 from .kernel.stack import SequenceCache
 from .linear import Linear, LinearCache, Readout
 from .losses import cross_entropy
-from .parameters import JoinedParameters, Layer, Parameters
+from .parameters import JoinedParameters, Layer, Parameters, joined, part_of
 from .rnn import recurrent_layers
 
 __all__ = ["LSTMModel", "ModelCache"]
@@ -204,7 +204,7 @@ class LSTMModel(Readout, Layer):
         dread, head_grads = self.head.backward(cache.head, dlogits)
         dout, dstate = self.read_backward(cache.lstm, dread, dstate)
         dx, dstate_0, lstm_grads = self.lstm.backward(cache.lstm, dout, dstate)
-        return dx, dstate_0, _joined(lstm_grads, head_grads)
+        return dx, dstate_0, joined({"lstm": lstm_grads, "head": head_grads})
 
     def loss_and_grads(
         self,
@@ -271,10 +271,11 @@ class LSTMModel(Readout, Layer):
         """
         return hvp(self, x, y, params_dot, loss, lengths)
 
-    def astype(self, dtype: DTypeLike) -> LSTMModel:
-        """Return a copy with parameters of this dtype (complex128 for the complex-step check)."""
+    def with_params(self, arrays: Mapping[str, Array]) -> Self:
+        """Return a copy that has these parameters, unchecked, as of another dtype."""
         twin = copy.copy(self)
-        twin.lstm, twin.head = self.lstm.astype(dtype), self.head.astype(dtype)
+        twin.lstm = self.lstm.with_params(part_of(arrays, "lstm"))
+        twin.head = self.head.with_params(part_of(arrays, "head"))
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -292,9 +293,3 @@ class LSTMModel(Readout, Layer):
         """
         with open_npz(path, "a model of npslstm") as file:
             return file.read_model(cls)
-
-
-def _joined(lstm: dict[str, Array], head: dict[str, Array]) -> dict[str, Array]:
-    """Name gradients as the model's parameters are named."""
-    named = {f"lstm.{name}": grad for name, grad in lstm.items()}
-    return named | {f"head.{name}": grad for name, grad in head.items()}

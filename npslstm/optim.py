@@ -42,7 +42,7 @@ class Optimizer:
     squares: tuple[str, ...] = ()  # moments of squares, which are never negative
 
     def __init__(self, lr: float) -> None:
-        _require("lr", lr, 0 <= lr < math.inf, "at least 0 and finite")
+        _require_size("lr", lr)
         self.lr = lr
         self.steps = 0
         self._moments: dict[str, Array] = {}  # named "moment.parameter"
@@ -99,7 +99,7 @@ class Optimizer:
         check_like("optimiser state", {n: state[n] for n in counters if n in state}, counters)
         steps, lr = int(state["steps"]), float(state["lr"])
         _require("steps", steps, 0 <= steps <= MAX_STEPS, f"0 to {MAX_STEPS}")
-        _require("lr", lr, 0 <= lr < math.inf, "at least 0 and finite")
+        _require_size("lr", lr)
         moments = {name: array for name, array in state.items() if name not in counters}
         check_like("optimiser state", moments, self._moments_like(params) if steps else {})
         for name, moment in moments.items():
@@ -165,9 +165,7 @@ class SGD(Optimizer):
     def __init__(self, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         super().__init__(lr)
         _require("momentum", momentum, 0 <= momentum < 1, "a number in [0, 1)")
-        _require(
-            "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"
-        )
+        _require_size("weight_decay", weight_decay)
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.moment_names = ("velocity",) if momentum else ()
@@ -261,9 +259,7 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(lr, betas, eps)
-        _require(
-            "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"
-        )
+        _require_size("weight_decay", weight_decay)
         self.weight_decay = weight_decay
 
     def _update(self, param: Array, grad: Array, *moments: Array) -> None:
@@ -274,6 +270,10 @@ class AdamW(Adam):
 def _require(name: str, value: object, holds: bool, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name}: expected {expected}, given {value}")
+
+
+def _require_size(name: str, value: float) -> None:
+    _require(name, value, 0 <= value < math.inf, "at least 0 and finite")
 
 
 def __getattr__(name: str) -> Any:

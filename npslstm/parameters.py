@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from .arguments import Array, check_array, check_dtype, check_like
 
-__all__ = ["JoinedParameters", "Layer", "Parameters", "draw", "ending"]
+__all__ = ["JoinedParameters", "Layer", "Parameters", "draw", "ending", "joined", "part_of"]
 
 
 class Parameters(MutableMapping[str, Array]):
@@ -59,7 +59,7 @@ class Parameters(MutableMapping[str, Array]):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the first, as of all."""
-        return next(iter(self._arrays.values())).dtype
+        return next(iter(self.values())).dtype
 
     def copy(self) -> dict[str, Array]:
         """Return a dictionary of the same arrays."""
@@ -80,7 +80,7 @@ class JoinedParameters(Parameters):
     """
 
     def __init__(self, **parts: Parameters) -> None:
-        super().__init__({f"{p}.{n}": a for p, part in parts.items() for n, a in part.items()})
+        super().__init__(joined(parts))
         self._parts = parts
 
     def __getitem__(self, name: str) -> Array:
@@ -177,6 +177,17 @@ def draw(
     """Draw each array from U(-1/√fan_in, 1/√fan_in), in this order, as PyTorch does."""
     dtype, bound = check_dtype(dtype), fan_in**-0.5
     return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def joined(parts: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
+    """Name arrays as a model does: ``name`` of the part ``lstm`` becomes ``lstm.name``."""
+    return {f"{p}.{n}": array for p, part in parts.items() for n, array in part.items()}
+
+
+def part_of(arrays: Mapping[str, Array], part: str) -> dict[str, Array]:
+    """Undo :func:`joined` for one part."""
+    prefix = f"{part}."
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def ending(layer: int, direction: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,11 +13,13 @@ from compare import assert_same_bits, assert_small, norm
 from directions import STEP, random_like
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import STATE, bind, pair
+from problems import STATE, pair
 from strategies import model_cases
 
 from npslstm import LSTMModel, cross_entropy, mean_squared_error
+from npslstm.datasets import DataError
 from npslstm.files.npz import CheckpointError, write_npz
+from npslstm.training import NonFiniteError
 
 
 def test_parameters_are_the_very_arrays_of_the_parts():
@@ -60,7 +63,7 @@ def test_loss_and_grads_is_the_derivative_of_its_own_loss(loss, case):
     options = {n: problem.options[n] for n in ("lengths",) if n in problem.options}
 
     def solve(params):
-        net = bind(problem.net, params)
+        net = problem.net.with_params(params)
         return net.loss_and_grads(problem.inputs["x"], y, state, loss=loss, **options)
 
     _, grads = solve(problem.params)
@@ -122,3 +125,24 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
     write_npz(path, model.params)
     with pytest.raises(CheckpointError, match="not a model of npslstm: 'config'"):
         LSTMModel.load(path)
+
+
+def test_a_model_with_other_parameters_is_another_model():
+    model = LSTMModel(3, 4, 5, rng=0)
+    twin = model.with_params({name: np.zeros_like(p) for name, p in model.params.items()})
+    assert all(not param.any() for param in twin.params.values())
+    assert model.params["head.weight"].any()
+    assert model.params["lstm.weight_ih_l0"].any()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CheckpointError("model.npz", "cut short"),
+        DataError("images", "cut short"),
+        NonFiniteError(3, "head.bias", "the loss is nan"),
+    ],
+)
+def test_an_error_can_be_handed_to_another_process(error):
+    found = pickle.loads(pickle.dumps(error))
+    assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))

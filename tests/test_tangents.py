@@ -12,7 +12,7 @@ from compare import assert_close, assert_small, norm, norms
 from directions import STEP, inner, jvp, random_like
 from hypothesis import example, given
 from hypothesis import strategies as st
-from problems import bind, named
+from problems import named
 from strategies import lstm_cases, model_cases
 
 from npslstm import (
@@ -31,7 +31,7 @@ from npslstm.losses import cross_entropy_second
 
 def forward_mode(problem, directions):
     """The tangent of every output by ``jvp``, where these inputs move."""
-    net = bind(problem.net, problem.params)
+    net = problem.net.with_params(problem.params)
     with mock.patch.multiple(schedule, **problem.blocks):
         _, cache = problem.forward()
     state = [directions.get(name) for name in ("h_0", "c_0")[: len(problem.states)]]
@@ -63,7 +63,7 @@ def test_forward_mode_equals_the_complex_step_and_is_the_transpose_of_backward(c
 def model_problem(case, loss, seed=2):
     """A model, x, and a y that fits the loss; lengths, if the case has them."""
     problem = case.problem()
-    model = bind(problem.net, problem.params)
+    model = problem.net.with_params(problem.params)
     rng, out = np.random.default_rng(seed), problem.upstream["out"]
     if loss == "squares":
         y, function = rng.standard_normal(out.shape), mean_squared_error
@@ -86,7 +86,7 @@ def test_hessian_vector_products_equal_the_complex_step_of_the_gradient(case, lo
     v, u = random_like(model.params, seed=1), random_like(model.params, seed=3)
     with mock.patch.multiple(schedule, **case.problem().blocks):
         got, other = model.hvp(x, y, v, **options), model.hvp(x, y, u, **options)
-        moved = bind(model, {n: p + 1j * STEP * v[n] for n, p in model.params.items()})
+        moved = model.with_params({n: p + 1j * STEP * v[n] for n, p in model.params.items()})
         _, grads = moved.loss_and_grads(x, y, **options)
     expected = {n: grad.imag / STEP for n, grad in grads.items()}
     floor = norms(got) + norms({n: g.real for n, g in grads.items()})

@@ -30,7 +30,11 @@ class DataError(ValueError):
     """Data that cannot be trusted or had; the message names the file or folder and says why."""
 
     def __init__(self, path: object, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(path, reason)  # both, so that another process can be handed the error
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"{path}: {reason}"
 
 
 def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 30) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..arguments import Array, check_layout
 from ..losses import second_derivative
+from ..parameters import part_of
 from .forward_mode import Seen, params_dot_like, stack_jvp
 from .second import Pair, stack_second
 
@@ -40,7 +41,8 @@ def hvp(
             f"given {layers.kind.name!r}"
         )
     moved_all = params_dot_like(model, params_dot)
-    moved, moved_head = layers.with_params(_part(moved_all, "lstm.")), _part(moved_all, "head.")
+    moved = layers.with_params(part_of(moved_all, "lstm"))
+    moved_head = part_of(moved_all, "head")
 
     logits, _, cache = model.forward(x, lengths=lengths)
     if np.ndim(x) == 3:
@@ -70,8 +72,3 @@ def hvp(
     lstm_grads = stack_second(layers, moved, cache.lstm, seen, Pair(*douts), Pair(*dends))
     grads |= {f"lstm.{name}": grad for name, grad in lstm_grads.items()}
     return {name: grads[name] for name in model.params}
-
-
-def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    """Return what belongs to a part of the model, under its own names."""
-    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

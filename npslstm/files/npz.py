@@ -43,7 +43,11 @@ class CheckpointError(ValueError):
     """A file that cannot be trusted; the message names it and says why."""
 
     def __init__(self, path: PathLike, reason: str) -> None:
-        super().__init__(f"{os.fspath(path)}: {reason}")
+        super().__init__(path, reason)  # both, so that another process can be handed the error
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"{os.fspath(path)}: {reason}"
 
 
 def write_npz(path: PathLike, arrays: Mapping[str, Array]) -> None:
@@ -201,10 +205,9 @@ class NpzFile:
                 raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
         if config.get("num_layers", 1) > len(headers):
             raise ValueError(f"it has not the arrays of {config['num_layers']} layers")
-        check_like("params", headers, make(**config, rng=Blank()).params)
-        model = make(**config, rng=0)
-        model.load_params({name: self.read(name) for name in headers})
-        return model
+        model = make(**config, rng=Blank())
+        check_like("params", headers, model.params)
+        return model.with_params({name: self.read(name) for name in model.params})
 
     def read_config(self) -> dict[str, Any]:
         """Return the object that the text "config" holds as JSON."""

@@ -21,7 +21,15 @@ from ..lstm import LSTM
 from ..model import LSTMModel
 from ..rnn import GRU, RNN
 from .library import full_precision, import_torch
-from .twin import check_kind, layer_options, torch_classes, torch_layers, twin_class
+from .twin import (
+    check_kind,
+    layer_options,
+    state_parts,
+    torch_classes,
+    torch_layers,
+    twin_class,
+    whole_state,
+)
 
 __all__ = [
     "Difference",
@@ -96,8 +104,7 @@ def to_torch(
                 "model: expected an LSTMModel, LSTM, GRU, RNN or LSTMCell, given "
                 f"{type(model).__name__}"
             )
-    own_dtype = next(iter(model.params.values())).dtype
-    dtype = _numpy_dtype(own_dtype if dtype is None else dtype)
+    dtype = _numpy_dtype(model.dtype if dtype is None else dtype)
     module.to(device, getattr(torch, dtype.name))
     module.load_state_dict(
         {name: torch.tensor(param, device="cpu") for name, param in model.params.items()}
@@ -194,19 +201,17 @@ def compare(
     dtype = _numpy_dtype(model.lstm.dtype if dtype is None else dtype)
     model, x, y = model.astype(dtype), x.astype(dtype), np.asarray(y)
     letters = "hc" if model.lstm.kind.has_c else "h"
-    parts, dparts = (_cast(_parts(given), dtype) for given in (state, dstate))
-    state, dstate = _whole(parts), _whole(dparts)
+    parts, dparts = (_cast(state_parts(given), dtype) for given in (state, dstate))
+    state, dstate = whole_state(parts), whole_state(dparts)
 
     logits, state_n, cache = model.forward(x, state, lengths=lengths, rng=rng)
-    counted = np.ones(y.shape, bool)
-    if model.readout == "all" and lengths is not None:
-        counted = cache.lstm.layout.valid_steps()
+    counted = model.loss_options(cache, lengths).get("mask", np.ones(y.shape, bool))
     loss, dlogits = cross_entropy(logits, y, counted)
     dx, dstate_0, grads = model.backward(cache, dlogits, dstate)
-    results = [logits, *_parts(state_n), loss, dx, *_parts(dstate_0)]
+    results = [logits, *state_parts(state_n), loss, dx, *state_parts(dstate_0)]
     ours = dict(zip(_results(letters), results, strict=True)) | grads
 
-    shapes = [_parts(state_n)[0].shape] * len(letters)
+    shapes = [state_parts(state_n)[0].shape] * len(letters)
     starts = check_pair("state", parts, shapes, dtype, letters)
     dends = check_pair("dstate", dparts, shapes, dtype, letters)
     theirs = _torch_results(
@@ -236,11 +241,11 @@ def _torch_results(
     names, parameters = zip(*twin.named_parameters(), strict=True)
     twin.lstm.dropout = 0.0  # the masks, if any, say what is dropped
     with full_precision():
-        logits, state_n = twin(x, _whole(starts), lengths, [tensor(mask) for mask in masks])
+        logits, state_n = twin(x, whole_state(starts), lengths, [tensor(mask) for mask in masks])
         rows = logits[tensor(counted)]
         loss = torch.nn.functional.cross_entropy(rows, labels, reduction="sum")
         loss = loss / max(len(labels), 1)
-        ends = _parts(state_n)
+        ends = state_parts(state_n)
         objective = loss + sum((d * end).sum() for d, end in zip(dends, ends, strict=True))
         grads = torch.autograd.grad(objective, [*leaves, *parameters], materialize_grads=True)
     results = map(_array, (logits, *ends, loss, *grads))
@@ -251,16 +256,6 @@ def _results(letters: str) -> list[str]:
     """Name what is compared beside the parameters' gradients."""
     ends, starts = [f"{z}_n" for z in letters], [f"d{z}_0" for z in letters]
     return ["logits", *ends, "loss", "dx", *starts]
-
-
-def _parts(state: Any) -> Any:
-    """Return a state as a tuple, which it is in an LSTM; or None."""
-    return state if state is None or isinstance(state, tuple | list) else (state,)
-
-
-def _whole(parts: Any) -> Any:
-    """Return what :func:`_parts` was given."""
-    return parts if parts is None or len(parts) > 1 else parts[0]
 
 
 def _numpy_dtype(dtype: Any) -> np.dtype[Any]:

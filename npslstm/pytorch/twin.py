@@ -15,7 +15,15 @@ from typing import Any
 from ..cells import Kind
 from ..layers import Recurrent
 
-__all__ = ["check_kind", "layer_options", "torch_classes", "torch_layers", "twin_class"]
+__all__ = [
+    "check_kind",
+    "layer_options",
+    "state_parts",
+    "torch_classes",
+    "torch_layers",
+    "twin_class",
+    "whole_state",
+]
 
 State = tuple[Any, ...]  # of tensors: (h, c), or (h,) in a GRU or RNN
 
@@ -93,33 +101,35 @@ def twin_class(torch: Any) -> Any:
                 rows = () if x.dim() == 2 else (x.shape[0 if self.lstm.batch_first else 1],)
                 zeros = x.new_zeros(directions * self.lstm.num_layers, *rows, self.lstm.hidden_size)
                 state = (zeros, zeros) if isinstance(self.lstm, torch.nn.LSTM) else zeros
-            state = _parts(state)
+            state = state_parts(state)
             if dropout_masks:
                 out, state_n = _run_masked(torch, self.lstm, x, state, lengths, dropout_masks)
             else:
                 out, state_n = _run(torch, self.lstm, x, state, lengths)
             if self.readout == "last":
                 out = torch.cat(list(state_n[0][-directions:]), dim=-1)
-            return self.head(out), _whole(state_n)
+            return self.head(out), whole_state(state_n)
 
     return Twin
 
 
-def _parts(state: Any) -> State:
-    """Return a state as a tuple, which it is in an LSTM."""
+def state_parts(state: Any) -> Any:
+    """Return a state as a tuple, which it is in an LSTM; or None."""
+    if state is None:
+        return None
     return tuple(state) if isinstance(state, tuple | list) else (state,)
 
 
-def _whole(state: State) -> Any:
-    """Return what :func:`_parts` was given."""
-    return state if len(state) > 1 else state[0]
+def whole_state(parts: Any) -> Any:
+    """Return what :func:`state_parts` was given."""
+    return parts if parts is None or len(parts) > 1 else parts[0]
 
 
 def _run(torch: Any, lstm: Any, x: Any, state: State, lengths: Any) -> tuple[Any, State]:
     """Run layers of PyTorch, with packed sequences where there are lengths."""
     if lengths is None:
-        out, end = lstm(x, _whole(state))
-        return out, _parts(end)
+        out, end = lstm(x, whole_state(state))
+        return out, state_parts(end)
     lengths = torch.as_tensor(lengths, device="cpu")  # where packing wants them
     batch = 0 if lstm.batch_first else 1
     if x.dim() == 2:  # only a batch can be packed
@@ -138,10 +148,10 @@ def _run(torch: Any, lstm: Any, x: Any, state: State, lengths: Any) -> tuple[Any
         torch.nn.utils.rnn.pack_padded_sequence(
             x.index_select(batch, rows), lengths[filled], lstm.batch_first, enforce_sorted=False
         ),
-        _whole(tuple(part.index_select(1, rows) for part in state)),
+        whole_state(tuple(part.index_select(1, rows) for part in state)),
     )
     padded, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, lstm.batch_first, total_length=steps)
-    pairs = zip(state, _parts(end), strict=True)
+    pairs = zip(state, state_parts(end), strict=True)
     state_n = tuple(part.index_copy(1, rows, last) for part, last in pairs)
     return out.index_copy(batch, rows, padded), state_n
 

@@ -99,11 +99,11 @@ class Examples(NamedTuple):
             wrong_data.check_finite("x", self.x, valid)
         wrong_data.check_finite("y", self.y, valid if self.every_step else None)
 
-    def valid(self) -> Array | None:
-        """Say which steps lie within lengths, (N, T); None: all do."""
+    def valid(self, rows: Any = slice(None)) -> Array | None:
+        """Say which steps of these rows lie within lengths, (N, T); None: all do."""
         if self.lengths is None:
             return None
-        return np.arange(self.x.shape[1]) < self.lengths[:, None]
+        return np.arange(self.x.shape[1]) < self.lengths[rows, None]
 
     def batch(self, rows: Any, steps: slice | None = None) -> Batch:
         """Return these rows, cut to their longest one or to ``steps``."""

@@ -89,6 +89,9 @@ class NonFiniteError(ArithmeticError):
     """
 
     def __init__(self, step: int, parameter: str | None, reason: str) -> None:
-        super().__init__(f"step {step}: {reason}")
+        super().__init__(step, parameter, reason)  # so that another process can be handed it
         self.step = step
         self.parameter = parameter
+
+    def __str__(self) -> str:
+        return f"step {self.step}: {self.args[2]}"

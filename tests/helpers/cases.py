@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from problems import Problem, bind
+from problems import Problem
 
 from npslstm import LSTM, LSTMCell, LSTMModel
 from npslstm.cells import VARIANTS
@@ -61,7 +61,7 @@ class CellCase:
             del shapes["c_n"]
         shapes |= {} if out_shape is None else {"out": out_shape}
         upstream = {n: random_array(rng, s, self.dtype) for n, s in shapes.items()}
-        return Problem(bind(net, params), inputs, upstream, **rest)
+        return Problem(net.with_params(params), inputs, upstream, **rest)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ out (the model's logits); ``upstream`` holds the gradient of some loss with resp
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -61,21 +60,21 @@ class Problem:
 
     def forward(self):
         """Return the outputs, and the cache for :meth:`backward`."""
-        net, state = bind(self.net, self.params), pair(self.inputs, STATE)
+        net, state = self.net.with_params(self.params), pair(self.inputs, STATE)
         with mock.patch.multiple(schedule, **self.blocks):
             *outputs, cache = net.forward(self.inputs["x"], state, **self.options)
         return self._named(outputs), cache
 
     def backward(self, cache):
         """Return the gradient of every input, under its name."""
-        net, dstate = bind(self.net, self.params), pair(self.upstream, STATE_N)
+        net, dstate = self.net.with_params(self.params), pair(self.upstream, STATE_N)
         dout = [self.upstream["out"]] if "out" in self.upstream else []
         dx, dstate_0, grads = net.backward(cache, *dout, dstate)
         return {"x": dx} | named(dstate_0, STATE) | grads
 
     def infer(self):
         """Return the outputs of a call that keeps nothing for backward."""
-        net, state = bind(self.net, self.params), pair(self.inputs, STATE)
+        net, state = self.net.with_params(self.params), pair(self.inputs, STATE)
         lengths = {n: self.options[n] for n in ("lengths",) if n in self.options}
         with mock.patch.multiple(schedule, **self.blocks):
             result = net(self.inputs["x"], state, **lengths)
@@ -132,14 +131,3 @@ def take(arrays, index, axes):
     """Take ``index`` along each array's own axis, of the arrays that have one."""
     index = np.asarray(index, int)
     return {n: np.take(a, index, axes[n]) if n in axes else a for n, a in arrays.items()}
-
-
-def bind(net, params):
-    """A twin of ``net`` that computes with these very arrays."""
-    if not isinstance(net, LSTMModel):
-        return net.with_params(params)
-    twin = copy.copy(net)
-    for part in ("lstm", "head"):
-        own = {n.removeprefix(part + "."): p for n, p in params.items() if n.startswith(part)}
-        setattr(twin, part, bind(getattr(net, part), own))
-    return twin
