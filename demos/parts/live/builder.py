@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from npslstm import LSTMModel, gates
+from npslstm.cells.equations import equations
 from npslstm.datasets import MNIST, as_sequences
 from npslstm.training import evaluate
 from parts.page.assemble import assemble
@@ -181,9 +182,8 @@ def twelve(logits: np.ndarray, labels: np.ndarray) -> list[int]:
 
 
 def words() -> dict[str, str]:
-    """Return what the docstring of ``gates.py`` says of each equation, by its number.
+    """Return what the docstring of ``gates.py`` says of each equation, by its left side.
 
     That is what stands behind it: "(3)  f = σ(a_f)    forget gate: how much of the old memory …".
     """
-    lines = re.findall(r"^ *\((\d+)\) +\S+ += .*? {3,}(\S.*)$", gates.__doc__, re.MULTILINE)
-    return {number: sentence for number, sentence in lines if "=" not in sentence}
+    return {name: found.remark for name, found in equations(gates.__doc__).items()}

@@ -2,8 +2,8 @@
 // The lines of the calculation in their order, (1)-(19), for one unit k at one step.
 //
 // A formula is written once, with names as in gates.py. Shown as it is, it is the equation; with each name replaced by its
-// number, it is the calculation. WORDS holds what gates.py and cell.py say of an equation; `more` is
-// what the page adds.
+// number, it is the calculation. WORDS holds what gates.py says of an equation, by its left side as
+// it is written there; `more` is what the page adds.
 
 const EACH_GATE = { i: "input", f: "forget", g: "candidate", o: "output" };
 const LINES = [
@@ -70,4 +70,4 @@ function lineHTML(line, values, heldGate) {
 }
 
 /** What a line does, in plain words. */
-const wordsOf = (line) => [WORDS[line.tag.slice(1, -1)], line.more].filter(Boolean).join(". ").replace("..", ".");
+const wordsOf = (line) => [WORDS[SHOWN[line.name] ?? line.name], line.more].filter(Boolean).join(". ").replace("..", ".");
