@@ -138,7 +138,7 @@ def _of_blocks(value: Array, right: Array) -> Iterator[str]:
             if all(any(close(m, i) for i in its) for m in mine):
                 yield "the blocks are right, but for other gates: another order than it should be"
             wrong = [k for k in range(blocks) if not close(mine[k], its[k])]
-            if len(wrong) == 1 and right.ndim > 1 - axis and blocks == 4 and axis == 0:
+            if len(wrong) == 1 and right.ndim > 1 and blocks == 4 and axis == 0:
                 yield f"the rows of gate {'ifgo'[wrong[0]]} are wrong, all others are right"
 
 
@@ -186,7 +186,7 @@ def _of_order(steps: list | None, right: range) -> str:
         return "expected steps that one can loop over, such as range(T)"
     if steps == list(right)[::-1]:
         return "the first step is taken first: backward begins at the end"
-    missing = sorted(set(right) - {k for k in steps if isinstance(k, int | np.integer)})
+    missing = sorted(set(right) - set(steps))
     if missing:
         return f"step {', '.join(map(str, missing))} of 0 to {len(right) - 1} is never taken"
     return f"expected each of the steps 0 to {len(right) - 1} once, the last one first"
@@ -212,7 +212,7 @@ def listed(value: Any) -> list | None:
     """Return the steps in an order as a list, or None."""
     try:
         return [int(k) for k in value]
-    except (TypeError, ValueError):
+    except Exception:  # the steps may be of the student's own making
         return None
 
 
@@ -222,4 +222,4 @@ def _array(value: Any) -> Array | None:
         array = np.asarray(value)
     except (TypeError, ValueError):
         return None
-    return array if array.dtype.kind in "fiucb" else None
+    return array if array.dtype.kind in "fiuc" else None

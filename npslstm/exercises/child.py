@@ -118,7 +118,7 @@ def _examine_blanks(asked: Sheet, text: str, path: str, tell: Tell, skip: set[st
                         reason = f"{function} must take the arguments {arguments}"
                     for name in sorted(its - set(right)):
                         wrong = {"name": name, "line": line or 0, "causes": [reason]}
-                        note(**wrong, detail="", t=None, case=case)
+                        note(**wrong, case=case)
         if all(right.get(blank.name) for blank in asked.blanks):
             _run_plainly(asked, text, path, note, given, lines)
 
@@ -128,12 +128,15 @@ def _run_plainly(
 ) -> None:
     """Run the file as it stands: if all names are right, what the functions return must be, too."""
     module = load(compile(text, path, "exec", dont_inherit=True), path, tell)
+    if module is None:
+        return
+    returned = _returned(asked)
     for case, problem in enumerate(given):
-        for function, names in _returned(asked).items() if module else ():
-            wrong = {"line": 0, "detail": "", "t": None, "case": case}
+        for function, names in returned.items():
+            wrong = {"line": 0, "case": case}
             first = next(blank.name for blank in asked.blanks if blank.function == function)
             try:
-                values = module[function](**_arguments(asked, function, problem))  # type: ignore[index]
+                values = module[function](**_arguments(asked, function, problem))
                 if not isinstance(values, tuple) or len(values) != len(names):
                     raise TypeError(f"{function} must return {', '.join(names)}")
             except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..arguments import Array
 from ..datasets import as_sequences, load_embedded
+from ..training.display import can_show_bars, new_bar
 from .judge import described
 from .sheet import NoExercise, blanks_left, read
 
@@ -26,7 +26,6 @@ def examine(text: str, path: str, tell: Callable[..., None], load: Callable) -> 
     module = load(compile(text, path, "exec", dont_inherit=True), path, tell)
     if module is None:
         return
-    tell(enter=0, names=[], rows=[])
     line = 0
     try:
         cause = _unfinished(module) or _shortfall(module)
@@ -35,7 +34,7 @@ def examine(text: str, path: str, tell: Callable[..., None], load: Callable) -> 
     except BaseException as error:
         cause, at = described(error, path)
         cause, line = f"{cause}; {ADVICE}", at or 0
-    tell(name="accuracy", line=line, causes=[cause] if cause else [], detail="", t=None, case=0)
+    tell(name="accuracy", line=line, causes=[cause] if cause else [], case=0)
 
 
 def _unfinished(module: dict[str, Any]) -> str:
@@ -73,13 +72,9 @@ def _shortfall(module: dict[str, Any]) -> str:
 
 def progress(items: Array, label: str) -> Iterable[Any]:
     """Iterate over batches behind a progress bar, on a terminal: tqdm's if it is installed."""
-    if not sys.stderr.isatty():
-        return items
-    if importlib.util.find_spec("tqdm"):
-        from tqdm import tqdm
-
-        return tqdm(items, label, leave=False)
-    return _bar(items, label)
+    if can_show_bars():
+        return new_bar(items, desc=label, leave=False)
+    return _bar(items, label) if sys.stderr.isatty() else items
 
 
 def _bar(items: Array, label: str) -> Iterator[Any]:

@@ -86,12 +86,15 @@ def lstm_sequence(v: Run) -> None:
 def peephole(v: Run) -> None:
     """Compute one step in which i and f see c_prev, and o sees c."""
     v.a = v.x @ v.weight_ih.T + v.bias_ih + v.h_prev @ v.weight_hh.T + v.bias_hh
-    v.a_i, v.a_f, v.a_g, v.a_o = np.split(v.a, 4, axis=-1)
-    v.i = sigmoid(v.a_i + v.weight_ci * v.c_prev)
-    v.f = sigmoid(v.a_f + v.weight_cf * v.c_prev)
+    a_i, a_f, v.a_g, a_o = np.split(v.a, 4, axis=-1)
+    v.a_i = a_i + v.weight_ci * v.c_prev  # as σ reads it
+    v.a_f = a_f + v.weight_cf * v.c_prev
+    v.i = sigmoid(v.a_i)
+    v.f = sigmoid(v.a_f)
     v.g = np.tanh(v.a_g)
     v.c = v.f * v.c_prev + v.i * v.g
-    v.o = sigmoid(v.a_o + v.weight_co * v.c)
+    v.a_o = a_o + v.weight_co * v.c
+    v.o = sigmoid(v.a_o)
     v.tanh_c = np.tanh(v.c)
     v.h = v.o * v.tanh_c
     v.loss = (v.dh * v.h).sum() + (v.dc_in * v.c).sum()

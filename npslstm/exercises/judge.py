@@ -135,7 +135,9 @@ class Judge:
         text, line = described(error, self.file)
         if line and isinstance(error, ValueError):  # as a rule shapes that do not fit
             words = dict.fromkeys(re.findall(r"\w+", self.text[line - 1].partition("#")[0]))
-            shapes = [f"{w} {np.shape(seen[w])}" for w in words if _is_array(seen.get(w))]
+            shapes = [
+                f"{w} {np.shape(seen[w])}" for w in words if isinstance(seen.get(w), np.ndarray)
+            ]
             if "mismatch in its core dimension" in text:  # NumPy's words for it
                 text = text.partition("matmul:")[0] + "the inner sizes of a product differ"
             text += f"; the shapes are {', '.join(shapes)}" if shapes else ""
@@ -178,7 +180,7 @@ class Judge:
     def _verdict(self, name: str, causes: list[str], key: Key | None, detail: str = "") -> None:
         row = self.between.get(name, name)
         if row != name:
-            if not causes or not row:
+            if not causes:
                 return
             causes = [f"{name}: {text}" for text in causes]
         self.tell(
@@ -220,7 +222,3 @@ def _key(seen: Seen, place: str) -> Key | None:
 
 def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)

@@ -108,12 +108,8 @@ def peephole_problem(rng: np.random.Generator, sizes: tuple[int, int, int]) -> P
     values = run(peephole, _draw(rng, sizes))
     names = "da_o dc da_i da_f da_g dc_prev dh_prev dx dweight_hh dweight_ih dbias_ih dbias_hh"
     right = _gradients(peephole, values, f"{names} dweight_ci dweight_cf dweight_co")
-    full = {f"a_{gate}": values[f"a_{gate}"] for gate in "ifgo"}  # as σ and tanh read them
-    full["a_i"] = full["a_i"] + values["weight_ci"] * values["c_prev"]
-    full["a_f"] = full["a_f"] + values["weight_cf"] * values["c_prev"]
-    full["a_o"] = full["a_o"] + values["weight_co"] * values["c"]
     right["da"] = _stacked(right, "ifgo")
-    return Problem(values | _local(values | full), right, {})
+    return Problem(values | _local(values), right, {})
 
 
 def gru_problem(rng: np.random.Generator, sizes: tuple[int, int, int]) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,6 @@ def test_batches_pass_the_progress_bar_unchanged(monkeypatch, capsys):
     assert digits.progress(batches, "epoch") is batches  # no terminal, no bar
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     np.testing.assert_equal(list(digits.progress(batches, "epoch")), batches)
-    monkeypatch.setattr(digits.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     np.testing.assert_equal(list(digits.progress(batches, "epoch")), batches)
     assert "epoch: 3 of 3\n" in capsys.readouterr().err
