@@ -21,6 +21,7 @@ from .kernel.layout import Layout
 from .kernel.weights import State
 from .layers import Recurrent, SequenceCache
 from .model import LSTMModel
+from .parameters import ending
 
 __all__ = ["LayerTrace", "trace"]
 
@@ -119,7 +120,7 @@ def trace(
     if backward:
         _backward(layer, cache, runs, dout, dstate)
     return {
-        f"l{k}" + "_reverse" * direction: run.trace()
+        ending(k, direction)[1:]: run.trace()
         for k, pair in enumerate(runs)
         for direction, run in enumerate(pair)
     }

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import cell
-from ..arguments import Array
+from ..arguments import Array, check_lengths, check_x
 from ..cell import LSTMCell, pre_activations, step_backward, step_forward
 from ..cells import Kind
 from ..cells.equations import Equation, equations, equations_of
@@ -200,7 +200,7 @@ def _slope(local: str) -> str:
 def _short(name: str) -> str:
     """Name the gradient of a parameter: "weight_ih" is dW_ih."""
     letter, _, rest = name.partition("_")
-    return f"d{ {'weight': 'W', 'bias': 'b'}[letter] }_{rest}".replace(" ", "")
+    return f"d{ {'weight': 'W', 'bias': 'b'}[letter] }_{rest}"
 
 
 def _diagnosis(rows: list[GradientRow]) -> list[str]:
@@ -245,9 +245,11 @@ def _place(
     layers: Recurrent, x: Array, lengths: Any, at: tuple[int, ...] | None
 ) -> tuple[int, int, int]:
     """Return layer, step and direction, checked; by default the middle of the longest row."""
+    check_x(x, lengths, layers.batch_first)
     steps = x.shape[1 if layers.batch_first and x.ndim == 3 else 0]
     if lengths is not None:
-        steps = int(max(lengths, default=0))
+        rows = x.shape[0 if layers.batch_first else 1] if x.ndim == 3 else 1
+        steps = int(max(check_lengths(lengths, rows, steps), default=0))
     layer, step, direction = (*(at or (0, steps // 2)), 0)[:3]
     bounds = {
         "layer": (layer, layers.num_layers),

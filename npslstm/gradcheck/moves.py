@@ -10,14 +10,12 @@ import numpy as np
 
 from ..arguments import Array
 from .differences import EPS
-from .rounding import MAGNIFIED, rounding
+from .rounding import MAGNIFIED, PROBES, rounding
 from .shaken import Shake, unit_of
 from .subject import Arrays, Subject, gradients_of, run_on_copies
 from .trees import leaves, like
 
 __all__ = ["Moves"]
-
-PROBES = 4  # the signs of rounding errors may happen to cancel
 
 
 class Moves:

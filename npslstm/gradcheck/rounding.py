@@ -19,7 +19,7 @@ from ..arguments import Array
 from .differences import EPS
 from .patching import patched
 
-__all__ = ["rounding"]
+__all__ = ["MAGNIFIED", "PROBES", "rounding"]
 
 MAGNIFIED = 2.0**-26  # moves each tanh by this, and scales the outcome down to ε
 PROBES = 4  # signs may happen to cancel

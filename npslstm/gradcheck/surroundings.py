@@ -17,6 +17,7 @@ import numpy as np
 from ..arguments import Array
 from ..kernel.layout import Layout
 from ..layers import Recurrent
+from ..parameters import ending
 from .subject import frozen, leaves, like
 
 __all__ = ["Surroundings"]
@@ -151,7 +152,7 @@ def _inner(gradients: Any, states: Any) -> Any:
 def _part(layer: Recurrent, layers: Sequence[int], directions: Sequence[int]) -> Recurrent:
     """Make a network of some layers and directions of another."""
     params = {
-        f"{name}_l{k}" + "_reverse" * d: param
+        name + ending(k, d): param
         for k, own in enumerate(layers)
         for d, direction in enumerate(directions)
         for name, param in layer.cell_params(own, direction).items()

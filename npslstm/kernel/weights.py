@@ -35,7 +35,7 @@ class State(NamedTuple):
 
     def copy(self) -> State:
         """Copy both."""
-        return State(self.h.copy(), None if self.c is None else self.c.copy())
+        return self.map(lambda array: array.copy())
 
     def put(self, other: State) -> None:
         """Write another state into this one's memory."""

@@ -228,6 +228,17 @@ def test_backward_without_an_upstream_gradient(said, changed):
     assert report.verdict == "FAILED"
 
 
+def test_backward_without_an_upstream_gradient_that_returns_its_own_buffers():
+    buffer = np.zeros(3)
+
+    def backward(x, dy=None):
+        buffer[...] = 2 * x * (1 if dy is None else dy)
+        return buffer, {}
+
+    (fault,) = check_gradients((square, backward), random(3), **SHORT).faults
+    assert fault == "backward with dy=None gives other gradients of x than with zeros"
+
+
 def test_backward_that_promises_to_take_none_and_does_not():
     pair = square, lambda x, dy=None: (2 * x * dy, {})
     (fault,) = check_gradients(pair, random(3), **SHORT).faults

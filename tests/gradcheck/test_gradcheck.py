@@ -488,6 +488,7 @@ def test_arguments_that_do_not_fit(arguments, error, said):
         ({"at": (0, 0)}, ValueError, 'at: expected None unless mode is "intermediates"'),
         ({"params": {}}, TypeError, "params: expected None unless layer is a pair"),
         ({"lengths": [9]}, ValueError, "lengths: expected"),
+        ({"lengths": 4, "mode": "intermediates"}, ValueError, "lengths: expected shape (1,)"),
         ({"lengts": [9]}, TypeError, "lengts"),
         (
             {"seed": None},

@@ -106,6 +106,20 @@ def test_a_readout_that_is_right():
     assert "the readout (Why, by) is right, what lies below it is wrong" in report.seen
 
 
+def test_a_backward_that_fills_the_same_arrays_at_each_call():
+    ours, buffers = load("ours", *MISTAKES["ours"]["drop_dh"]), {}
+
+    def backward(cache, *doutputs):
+        dx, grads = ours.backward(cache, *doutputs)
+        for name, array in {**grads, "x": dx}.items():
+            buffers.setdefault(name, np.empty_like(array))[...] = array
+        return buffers["x"], {name: buffers[name] for name in grads}
+
+    x, params = ours.example()
+    report = check_gradients((ours.forward, backward), x, params=params, verbose=False)
+    assert report.suspects == ["drop_dh"]
+
+
 def test_right_from_zeros_alone():
     ours = load("ours")
     x, params = ours.example()

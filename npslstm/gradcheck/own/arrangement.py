@@ -16,7 +16,16 @@ import numpy as np
 
 from ...arguments import Array
 
-__all__ = ["AXES", "Arrays", "Reading", "Stack", "axes_text", "gate_called", "readings"]
+__all__ = [
+    "AXES",
+    "Arrays",
+    "Reading",
+    "Stack",
+    "axes_text",
+    "features_first",
+    "gate_called",
+    "readings",
+]
 
 Arrays = dict[str, Array]
 Lay = Callable[[Array], Array]
@@ -71,12 +80,16 @@ class Reading(NamedTuple):
         return self.inputs.keys
 
 
+def features_first(axes: str) -> bool:
+    """Whether features come before rows, so that each example is a column."""
+    return "N" in axes and axes.index("D") < axes.index("N")
+
+
 def axes_text(axes: str) -> str:
     """Say how x lies."""
     known = {"TND": "time first", "NTD": "batch first", "TD": "one sequence", "ND": "one step"}
-    columns = "N" in axes and axes.index("D") < axes.index("N")
     text = known.get(axes, f"x ({', '.join(axes)})")
-    return f"{text}, columns are examples" if columns else text
+    return f"{text}, columns are examples" if features_first(axes) else text
 
 
 def gate_called(key: str) -> str | None:

@@ -13,15 +13,16 @@ import numpy as np
 
 from ...arguments import Array
 from . import blocks as ours
-from .arrangement import Arrays, Reading, axes_text
+from .arrangement import Arrays, Reading, axes_text, features_first
 from .blocks import GATES, Blocks, Change
 from .outputs import Match, Readout
 
-__all__ = ["LSTMLayout", "state_blocks", "time_first", "weight_blocks"]
+__all__ = ["LSTMLayout", "States", "read", "time_first"]
 
 WORDS = {"i": "input", "f": "forget", "g": "candidate", "o": "output"}
 
 
+States = tuple[str | None, str | None]  # the names of h_0 and c_0, where it has them
 GateBlocks = dict[str, list[Array]]  # the blocks of i, f, g, o, by what they are blocks of
 
 
@@ -32,7 +33,7 @@ class LSTMLayout:
     axes: str  # of x: "NTD" is batch first
     reading: Reading
     order: tuple[int, ...]  # where i, f, g, o are stored
-    states: tuple[str | None, str | None]  # the names of h_0 and c_0
+    states: States
     change: Change  # what is not as in an LSTM
     readout: Readout | None
     matches: dict[int, Match]  # by the number of the output
@@ -88,19 +89,13 @@ class LSTMLayout:
 
     def read(self, arrays: Arrays) -> Blocks:
         """Lay somebody's arrays as ours."""
-        x = time_first(arrays["x"], self.axes)
-        blocks = weight_blocks(self.reading, arrays, np.array(self.order))
-        shape = (x.shape[1], blocks[0].shape[-2])
-        h_0, c_0 = (
-            np.zeros(shape) if name is None else state_blocks(arrays[name], shape, self.axes)
-            for name in self.states
-        )
-        return self.change.blocks(Blocks(*blocks, x=x, h_0=h_0, c_0=c_0))
+        order = np.array(self.order)
+        return self.change.blocks(read(self.axes, self.reading, self.states, order, arrays))
 
     def gates_of(self, gradients: Mapping[str, Array]) -> GateBlocks:
         """Cut gradients of the weights and biases into the blocks of i, f, g, o."""
         stacks = (self.reading.inputs, self.reading.recurrent, *self.reading.biases)
-        blocks = weight_blocks(self.reading, gradients, np.array(self.order))
+        blocks = _weight_blocks(self.reading, gradients, np.array(self.order))
         return {s.label: list(b) for s, b in zip(stacks, blocks, strict=False)}
 
     def upstream(
@@ -184,14 +179,26 @@ def time_first(x: Array, axes: str) -> Array:
     return x.reshape([next(lengths) if axis in axes else 1 for axis in "TND"])
 
 
-def state_blocks(state: Array, shape: tuple[int, int], axes: str) -> Array:
+def read(axes: str, reading: Reading, states: States, orders: Array, arrays: Arrays) -> Blocks:
+    """Lay somebody's arrays as ours, in an order of the gates, or in many (..., 4)."""
+    x = time_first(arrays["x"], axes)
+    blocks = _weight_blocks(reading, arrays, orders)
+    shape = (x.shape[1], blocks[0].shape[-2])
+    h_0, c_0 = (
+        np.zeros(shape) if name is None else _state_blocks(arrays[name], shape, axes)
+        for name in states
+    )
+    return Blocks(*blocks, x=x, h_0=h_0, c_0=c_0)
+
+
+def _state_blocks(state: Array, shape: tuple[int, int], axes: str) -> Array:
     """Lay a state as (N, H), where it may have units first, as x has features."""
-    if "N" in axes and axes.index("D") < axes.index("N"):
+    if features_first(axes):
         return state.reshape(shape[::-1]).T
     return state.reshape(shape)
 
 
-def weight_blocks(
+def _weight_blocks(
     reading: Reading, arrays: Mapping[str, Array], orders: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Take W_ih, W_hh and two biases in an order of the gates, or in many (..., 4)."""

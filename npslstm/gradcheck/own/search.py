@@ -16,9 +16,9 @@ import numpy as np
 from ...arguments import Array
 from ...gates import gates_forward
 from . import blocks as ours
-from .arrangement import AXES, Arrays, Reading, readings
+from .arrangement import AXES, Arrays, Reading, features_first, readings
 from .blocks import CHANGES, SAME, Blocks, Change
-from .layout import LSTMLayout, state_blocks, time_first, weight_blocks
+from .layout import LSTMLayout, States, read, time_first
 from .outputs import TOLERANCE, match, readouts
 
 __all__ = ["find_layout", "refit"]
@@ -26,7 +26,6 @@ __all__ = ["find_layout", "refit"]
 ORDERS = np.array(list(itertools.permutations(range(4))))  # (24, 4): where i, f, g, o are stored
 USUAL = ("TND", "NTD", "DNT", "TD", "ND", "D")
 AFFORDABLE = 20_000  # entries of parameters with which every change is tried, too
-States = tuple[str | None, str | None]
 
 
 class Candidate(NamedTuple):
@@ -124,8 +123,7 @@ def _states(params: Arrays, free: list[str], shape: tuple[int, int], axes: str) 
     names: list[str | None] = [None]
     for name in free:
         short = [length for length in params[name].shape if length != 1]
-        columns = "N" in axes and axes.index("D") < axes.index("N")
-        if short == [n for n in (shape[::-1] if columns else shape) if n != 1]:
+        if short == [n for n in (shape[::-1] if features_first(axes) else shape) if n != 1]:
             names.append(name)
     pairs = [(h, c) for h in names for c in names if h is None or h != c]
 
@@ -148,17 +146,11 @@ def _orders(
 
     Or of the last, where outputs show no other. The rest is compared where that one fits.
     """
-    x = time_first(arrays["x"], candidate.axes)
     as_stored = change is SAME  # no block changes; so one product for all orders is enough
     orders = np.arange(4) if as_stored else ORDERS
-    blocks = weight_blocks(candidate.reading, arrays, orders)
-    shape = (x.shape[1], blocks[0].shape[-2])
-    h_0, c_0 = (
-        np.zeros(shape) if name is None else state_blocks(arrays[name], shape, candidate.axes)
-        for name in candidate.states
-    )
-    one_row = Blocks(*blocks, x=x[:, :1], h_0=h_0[:1], c_0=c_0[:1])
-    many = change.blocks(one_row)
+    whole = read(candidate.axes, candidate.reading, candidate.states, orders, arrays)
+    x, shape = whole.x, whole.h_0.shape
+    many = change.blocks(whole._replace(x=x[:, :1], h_0=whole.h_0[:1], c_0=whole.c_0[:1]))
     known = list(readouts(arrays, candidate.free, shape[1]))
     shapes = [(len(x), shape[0], width) for width in (shape[1], *(r.width(arrays) for r in known))]
     shown = list(_first_steps(outputs, len(x), [_short(shape) for shape in shapes]))

@@ -29,7 +29,7 @@ def patterns(given: Gradients, right: Gradients, wrong: Sequence[str], rows: int
     rows : int
         N, the rows of the batch; 1 if that is not known.
     """
-    found = list(_no_influence(given, right))
+    found = list(_no_influence(right))
     left = [name for name in wrong if not _is_zero(right[name], right)]
     for look in (_nothing, _swapped, _copied, _scaled(rows), _cut, _transposed):
         names = set()
@@ -104,7 +104,7 @@ def blocks_seen(
 Seen = Iterator[tuple[str, Sequence[str]]]  # a sentence, and the names that it explains
 
 
-def _no_influence(given: Gradients, right: Gradients) -> Iterator[str]:
+def _no_influence(right: Gradients) -> Iterator[str]:
     for name, array in right.items():
         if array.size and _is_zero(array, right):
             yield f"outputs do not depend on {name}: its gradient is 0"
