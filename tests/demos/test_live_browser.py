@@ -365,3 +365,17 @@ def test_the_second_view_shows_the_norms_of_trained_and_held(page):
         y = [float(place.split(" ")[1]) for place in line.removeprefix("M").split("L")]
         want = np.log10(norms[kind == "held"][name])
         np.testing.assert_allclose(np.polyval(scale, y), want, atol=1e-6)
+
+
+def test_the_slider_runs_the_network_once_a_move_until_something_else_changes(page):
+    go(page, tab="time", f=1)
+    page.run(
+        "const once = run; window.runs = 0; run = (...all) => { runs += 1; return once(...all); };"
+    )
+    words = "choose({ f: %g }); return element('time-words').textContent"
+    before = page.run(words % 0.5)
+    assert page.run("return runs") == 1
+    page.run("choose({ loss: 3 }, true)")
+    assert page.run("return runs") == 1 + 1 + 4
+    assert "−log p(3)" in page.run(words % 0.5) != before
+    assert page.run("return runs") == 7

@@ -125,10 +125,9 @@ function readOutBackward(model, p, label) {
 /** Everything: forward, the probabilities after each step, the loss after the last, backward. */
 function run(model, x, label, held = null) {
   const steps = forward(model, x, held);
-  const probabilities = steps.map((s) => readOut(model, s.h, label).p);
-  const last = steps[steps.length - 1];
-  const grads = backward(model, steps, readOutBackward(model, probabilities.at(-1), label));
-  return { steps, probabilities, grads, label, loss: readOut(model, last.h, label).loss };
+  const answers = steps.map((s) => readOut(model, s.h, label)), { p, loss } = answers.at(-1);
+  const grads = backward(model, steps, readOutBackward(model, p, label));
+  return { steps, probabilities: answers.map((answer) => answer.p), grads, loss };
 }
 
 /** The loss alone, with one c nudged if that is asked for. */

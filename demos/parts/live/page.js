@@ -2,7 +2,8 @@
 // The page: what is chosen, what follows from it, and who may change it.
 //
 // `view` is everything that the reader has chosen. `choose` changes it; then `compute` runs the
-// network where the choice asks for it, and `draw` shows the result. Nothing else keeps state.
+// network where the choice asks for it, and `draw` shows the result. Beside the digit and playing,
+// nothing else is kept but what `compute` and `fixedRuns` found, until the next `compute`.
 
 const DATA = JSON.parse(element("data").textContent);
 const MODEL = unpackModel(DATA);
@@ -18,6 +19,7 @@ const view = {
 };
 let x = picture(START.digit), drawn = false;
 let result; // of `run`
+let fixed = null; // of `fixedRuns`
 let playing = null; // {timer, phase: "forward" | "backward"}
 
 /** One of the twelve digits, as 28 rows of 28 numbers between 0 and 1. */
@@ -30,6 +32,7 @@ function picture(digit) {
 
 function compute() {
   result = run(MODEL, x, view.loss, view.held);
+  fixed = null;
 }
 
 /** The pixel that is nudged, and whose x and dx the equations show if its row is the one that is read. */
@@ -144,10 +147,16 @@ function writeControls() {
   element("play").setAttribute("aria-pressed", Boolean(playing));
 }
 
+const holding = (value) => run(MODEL, x, view.loss, { gate: "f", value, unit: null }).steps;
+
+/** The runs that do not hang on the slider: as trained, and with f held at either end of it. */
+function fixedRuns() {
+  return (fixed ??= { trained: run(MODEL, x, view.loss).steps, lowest: holding(0), highest: holding(1) });
+}
+
 function drawTimeView() {
-  const holding = (value) => run(MODEL, x, view.loss, { gate: "f", value, unit: null }).steps;
-  const trained = run(MODEL, x, view.loss).steps, wide = matchMedia("(min-width: 900px)").matches;
-  const panels = drawTime(element("time"), { trained, held: holding(view.f), lowest: holding(0), highest: holding(1) }, view.f, wide);
+  const runs = { ...fixedRuns(), held: holding(view.f) }, { trained } = runs;
+  const panels = drawTime(element("time"), runs, view.f, matchMedia("(min-width: 900px)").matches);
   element("time-f").value = view.f;
   element("time-f-now").textContent = view.f.toFixed(2);
   const mean = trained.reduce((sum, s) => sum + s.f.reduce((a, b) => a + b) / UNITS, 0) / STEPS;
