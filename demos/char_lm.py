@@ -34,8 +34,8 @@ from parts.char_lm.picture import plot
 from parts.char_lm.training import Corpus, Curve, held_out_bits, make_session, train
 from parts.plotting import have_matplotlib
 from parts.session import Session
+from parts.written import say_written, write
 
-from npslstm.files import replacing
 from npslstm.optim import Adam
 
 TEXT = Path(__file__).parent / "data" / "persuasion.txt"
@@ -76,9 +76,7 @@ def look_inside(lm: CharLM, corpus: Corpus, args: argparse.Namespace) -> None:
         print(f"\ncell {cell}\n{view}")
     if args.page:
         document = page(text[:SHOWN], values[:SHOWN], findings, corpus.name, cell)
-        with replacing(args.page) as file:
-            file.write(document.encode())
-        print(f"wrote {args.page} ({args.page.stat().st_size / 1000:.0f} kB)")
+        write(args.page, document.encode())
 
 
 def parse(argv: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
@@ -178,7 +176,7 @@ def run(corpus: Corpus, lm: CharLM, args: argparse.Namespace, session: Session) 
     if not args.load:
         curve = train(lm, optimizer, corpus, args, session, start)
     if args.save:
-        print(f"wrote {args.save} ({args.save.stat().st_size / 1000:.0f} kB)")
+        say_written(args.save)
 
     others = baselines(corpus, len(lm.alphabet))
     bits = {"LSTM": held_out_bits(lm, corpus), **others}

@@ -23,10 +23,10 @@ from pathlib import Path
 from parts import options
 from parts.live.builder import build, read_model
 from parts.session import Interrupt
+from parts.written import write
 
 from npslstm import LSTMModel
 from npslstm.datasets import MNIST, as_sequences, load_embedded
-from npslstm.files import replacing
 from npslstm.optim import Adam
 from npslstm.training import Progress, steps_per_epoch, training_steps
 from npslstm.training.display import Display
@@ -93,10 +93,7 @@ def main(argv: list[str] | None = None) -> None:
         if stopped and args.out == PAGE:  # which nobody asked for
             raise KeyboardInterrupt(f"Stopped; {PAGE.name} is as it was (--out PATH would be new)")
         page = build(model, data)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(args.out) as file:
-        file.write(page.encode())
-    print(f"wrote {args.out} ({args.out.stat().st_size / 1000:.0f} kB)")
+    write(args.out, page.encode())
     if stopped:
         raise KeyboardInterrupt(f"Stopped; {args.out} has what was learnt so far")
     if args.open:

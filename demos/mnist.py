@@ -21,6 +21,7 @@ from parts.mnist import pictures as mnist_pictures
 from parts.mnist import torch as mnist_torch
 from parts.mnist.options import OPTIMIZERS, SCHEDULES, parse
 from parts.session import Session
+from parts.written import say_written
 
 from npslstm import LSTMModel, summary
 from npslstm.convert import export_onnx
@@ -113,7 +114,7 @@ def run(args, session: Session) -> None:
         model = trained.to_numpy()
     if args.export:
         export_onnx(model, args.export)
-        print(f"wrote {args.export} ({args.export.stat().st_size / 1000:.0f} kB)")
+        say_written(args.export)
     if drawing:
         draw(args, model, data, history, result, as_batch)
 

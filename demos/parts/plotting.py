@@ -11,8 +11,8 @@ import io
 import sys
 from pathlib import Path
 
-from npslstm.files import replacing
 from npslstm.training.display import can_show_bars, new_bar
+from parts.written import write
 
 __all__ = ["PAGE_WIDTH", "PALETTE", "figure", "have_matplotlib", "progress", "save"]
 
@@ -83,10 +83,7 @@ def save(fig, path) -> None:
         image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
         image.save(buffer, "png", optimize=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        file.write(buffer.getvalue())
-    print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)")
+    write(path, buffer.getvalue())
 
 
 def progress(items, label: str, total: int | None = None):
