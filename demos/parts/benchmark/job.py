@@ -23,6 +23,7 @@ from npslstm.training.learning_rate import one_cycle
 from parts.benchmark.report import print_table
 from parts.benchmark.sides import HAVE_TORCH, OURS, THEIRS
 from parts.benchmark.workers import Built, Side, Worker
+from parts.mnist import options
 from parts.plotting import progress
 
 __all__ = ["Epoch", "Job", "numpy_job", "torch_job", "train"]
@@ -46,7 +47,8 @@ class Job(NamedTuple):
     @classmethod
     def of(cls, root: str | None) -> Job:
         """Return the defaults of ``mnist.py``."""
-        return cls(root, 10, 128) if root else cls(None, 20, 64)
+        args = options.parse(["--data", root] if root else [], None)
+        return cls(root, args.epochs, args.batch_size, args.hidden)
 
     def data(self) -> MNIST:
         """Load the images."""
