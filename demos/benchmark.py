@@ -207,7 +207,8 @@ def main(argv: list[str] | None = None) -> None:
             run = parts.get(name, lambda: speed(name, cases, turns, at_hand))  # noqa: B023
             found[name] = run()
     if drawing:
-        save(picture.draw({name: found[name] for name in SPEED if name in found}), args.plot)
+        panels = {SPEED[name]: found[name] for name in SPEED if name in found}
+        save(picture.draw(panels), args.plot)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from parts import options
+from parts.averages import geometric_mean
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm import LSTM
@@ -121,11 +122,6 @@ def above_rounding(sigma: np.ndarray) -> np.ndarray:
     return sigma > np.finfo(float).eps * sigma[0] * len(sigma)
 
 
-def mean_of(values: list[np.ndarray]) -> np.ndarray:
-    """Average orders of magnitude; what underflowed counts as the smallest float."""
-    return np.exp(np.log(np.maximum(values, np.finfo(float).tiny)).mean(axis=0))
-
-
 def plot_real_time(forward: np.ndarray, back: np.ndarray, path: Path) -> None:
     """Draw a few parameters' gradients as the sequence grows: lines forward, dots backward."""
     fig, ax = figure(height=3.6)
@@ -220,8 +216,9 @@ def main(argv: list[str] | None = None) -> None:
     seeds = [args.seed + k for k in range(args.seeds)]
     errors, values = {}, {}
     for bias in progress(BIASES, "forget biases"):
-        errors[bias] = mean_of([truncation(bias, windows, steps, args.hidden, s) for s in seeds])
-        values[bias] = mean_of([singular_values(bias, half, args.hidden, s) for s in seeds])
+        lost = [truncation(bias, windows, steps, args.hidden, s) for s in seeds]
+        kept = [singular_values(bias, half, args.hidden, s) for s in seeds]
+        errors[bias], values[bias] = geometric_mean(lost), geometric_mean(kept)
     print(
         f"\n2. Relative error of the gradient when backward stops after a window, of {steps} steps"
     )

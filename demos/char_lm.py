@@ -31,7 +31,7 @@ from parts.char_lm.baselines import compressor_bits, ngram_bits
 from parts.char_lm.cells import cell_values, find_cells, page, report, terminal_view
 from parts.char_lm.model import CharLM
 from parts.char_lm.picture import plot
-from parts.char_lm.training import Corpus, Curve, held_out_bits, make_session, train
+from parts.char_lm.training import CONTEXT, Corpus, Curve, held_out_bits, make_session, train
 from parts.plotting import have_matplotlib
 from parts.session import Session
 from parts.written import say_written, write
@@ -40,7 +40,6 @@ from npslstm.optim import Adam
 
 TEXT = Path(__file__).parent / "data" / "persuasion.txt"
 MAX_ORDER = 5  # of the n-gram models; more only costs time, see the order that is printed as best
-CONTEXT = 500  # characters read before a sample or a picture begins
 STUDIED = 20_000  # characters in which to look for what cells follow
 SHOWN, PRINTED = 2_500, 1_000  # of which so many are on the page, and on the terminal
 WRITTEN = 400  # characters of the sample

@@ -25,6 +25,7 @@ from functools import partial
 
 import numpy as np
 from parts import options
+from parts.averages import geometric_mean
 from parts.plotting import PALETTE, figure, have_matplotlib, progress, save
 
 from npslstm import LSTM
@@ -101,14 +102,6 @@ def measure(steps: int, hidden: int, seeds: range) -> dict[str, dict[str, np.nda
     }
 
 
-def geometric_mean(values: np.ndarray | list[np.ndarray], axis: int) -> np.ndarray:
-    """Average the orders of magnitude: an arithmetic mean would show the largest value alone.
-
-    What underflowed counts as the smallest float.
-    """
-    return np.exp(np.log(np.maximum(values, np.finfo(float).tiny)).mean(axis))
-
-
 def table(results: dict[str, dict[str, np.ndarray]], key: str) -> str:
     """Say what is left of ∂L/∂h or ∂L/∂c at some lags, and by how much one step multiplies it."""
     steps = results["RNN, uniform"]["h"].shape[1] - 1
@@ -116,7 +109,7 @@ def table(results: dict[str, dict[str, np.ndarray]], key: str) -> str:
     lines = [f"{f'‖∂L/∂{key}‖, k =':<22}" + "".join(f"{k:>8}" for k in lags) + "  a step  mean f"]
     for name, result in results.items():
         if key in result:
-            left = geometric_mean(result[key], 0)
+            left = geometric_mean(result[key])
             early, late = steps // 4, steps - steps // 4
             factor = (left[late] / left[early]) ** (1 / (late - early))
             gate = f"{result['f'].mean():8.2f}" if "f" in result else ""
@@ -127,7 +120,7 @@ def table(results: dict[str, dict[str, np.ndarray]], key: str) -> str:
 
 def lesson(results: dict[str, dict[str, np.ndarray]]) -> str:
     """Draw the conclusion, from the numbers as they came."""
-    left = {name: geometric_mean(result["h"], 0)[-1] for name, result in results.items()}
+    left = {name: geometric_mean(result["h"])[-1] for name, result in results.items()}
     lines = ["Of a gradient of length 1 at the last h there is left at the first:"]
     lines += [f"  {left[name]:.0e}  {name}" for name in sorted(left, key=left.get)]
     closed, half_open, wide_open = (left[name] for name in LSTMS)
@@ -148,7 +141,7 @@ def plot(results: dict[str, dict[str, np.ndarray]], path: str) -> None:
                 lag, look = np.arange(result[key].shape[1]), LOOKS[name]
                 low, high = result[key].min(axis=0), result[key].max(axis=0)
                 ax.fill_between(lag, low, high, color=look["color"], alpha=0.2, linewidth=0)
-                ax.plot(lag, geometric_mean(result[key], 0), label=name, **look)
+                ax.plot(lag, geometric_mean(result[key]), label=name, **look)
         ax.set(yscale="log", xlabel="lag k (steps before the last)", title=f"‖∂L/∂{key}‖ at lag k")
         ax.axhline(np.finfo(np.float32).eps, color="gray", linestyle=":", linewidth=1)
     seeds = len(results["RNN, uniform"]["h"])

@@ -11,18 +11,17 @@ from parts.plotting import PALETTE, figure
 
 __all__ = ["draw"]
 
-TITLES = {"step": "Training step", "inference": "Inference"}
 DTYPES = {"float32": ("blue", "o", -0.13), "float64": ("vermillion", "s", 0.13)}  # … and how low
 SCALE = (0.25, 0.5, 1, 2, 4, 8)
 SMALL = 8  # points
 
 
 def draw(found: Mapping[str, Sequence[Timing]]):
-    """Draw a panel for each task: the first of its others at every size, with quartiles."""
+    """Draw a panel for each title: the first of its others at every size, with quartiles."""
     fig, axes = figure(1, len(found), height=3.6, sharex=True, sharey=True, squeeze=False)
-    for ax, (task, timings) in zip(axes[0], found.items(), strict=True):
+    for ax, (title, timings) in zip(axes[0], found.items(), strict=True):
         draw_panel(ax, timings, next(iter(timings[0].pairs)))
-        ax.set_title(TITLES[task], fontsize=9)
+        ax.set_title(title, fontsize=9)
     sizes = list(dict.fromkeys(str(t.case) for t in timings))
     ax.set_yticks(range(len(sizes)), sizes)
     ax.set_ylim(len(sizes) - 0.4, -1.1)

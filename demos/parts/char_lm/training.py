@@ -18,9 +18,9 @@ from parts.char_lm.model import CharLM, lanes
 from parts.plotting import progress
 from parts.session import Session
 
-__all__ = ["Corpus", "Curve", "held_out_bits", "make_session", "train"]
+__all__ = ["CONTEXT", "Corpus", "Curve", "held_out_bits", "make_session", "train"]
 
-CONTEXT = 500  # characters read before the held-out part begins
+CONTEXT = 500  # characters read before the held-out part, a sample or a page begins
 
 
 class Corpus(NamedTuple):
