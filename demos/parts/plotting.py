@@ -80,7 +80,10 @@ def save(fig, path) -> None:
     if kind == "png":
         from PIL import Image  # comes with matplotlib
 
-        image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        image = Image.open(buffer).convert("RGB")
+        # Pillow's default, median cut, mixes a thin line's colour with those of a colour map.
+        method, dither = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+        image = image.quantize(256, method, kmeans=1, dither=dither)
         buffer = io.BytesIO()
         image.save(buffer, "png", optimize=True)
     write(path, buffer.getvalue())

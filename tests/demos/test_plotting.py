@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+import numpy as np
 import pytest
 import tqdm
 from parts import plotting
@@ -31,6 +32,21 @@ def test_a_picture_is_as_wide_as_a_page(drawing, tmp_path):
     plotting.save(drawing, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (840, 240)
+
+
+def test_a_thin_line_beside_colour_maps_keeps_its_colour(tmp_path):
+    rng = np.random.default_rng(0)
+    fig, (left, middle, right) = plotting.figure(1, 3)
+    for k, colour in enumerate(plotting.PALETTE.values()):
+        left.axhline(k, color=colour, linewidth=1.5)
+    middle.imshow(rng.random((28, 128)), cmap="cividis", aspect="auto")
+    right.imshow(rng.normal(size=(28, 128)), cmap="PuOr", aspect="auto")
+    plotting.save(fig, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        pixels = np.asarray(image.convert("RGB"), int).reshape(-1, 3)
+    for colour in plotting.PALETTE.values():
+        wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+        assert np.abs(pixels - wanted).max(axis=1).min() <= 12, colour
 
 
 def test_a_save_that_fails_leaves_the_old_picture(drawing, tmp_path, monkeypatch):

@@ -145,7 +145,8 @@ def draw_gates(place, model, image, as_batch):
     axes = place.subplots(2, 4)
     axes[1, 0].set_axis_off()
     digit, scales = axes[0, 0], {}
-    digit.imshow(image, cmap="gray_r")
+    rows, columns = image.shape  # they count from 1, as steps do
+    digit.imshow(image, cmap="gray_r", extent=(0.5, columns + 0.5, rows + 0.5, 0.5))
     digit.grid(False)
     digit.set_ylabel("row of pixels")
     digit.set_xlabel("column")
@@ -155,8 +156,15 @@ def draw_gates(place, model, image, as_batch):
     for axis, (name, value) in zip(panels, values.items(), strict=False):
         (title, low), shown = GATES[name], value[0][:, order]
         colours = "cividis" if low == 0 else "PuOr"
+        count, units = shown.shape
         scales[low] = axis.imshow(
-            shown, cmap=colours, vmin=low, vmax=1, aspect="auto", interpolation="nearest"
+            shown,
+            cmap=colours,
+            vmin=low,
+            vmax=1,
+            aspect="auto",
+            interpolation="nearest",
+            extent=(-0.5, units - 0.5, count + 0.5, 0.5),  # step 1 is the first
         )
         axis.set_title(title, fontsize=8)
         axis.grid(False)
