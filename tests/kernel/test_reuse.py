@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import subprocess
@@ -118,30 +119,41 @@ def test_memory_is_used_again_only_when_nobody_holds_a_view_of_it():
     assert len(addresses) == 1  # and free, it is used again
 
 
+def interrupt_at(line):
+    """Raise KeyboardInterrupt at that line of what runs, where a signal handler would raise it.
+
+    At lines alone: in a generator that is thrown away Python itself ignores what is raised.
+    """
+
+    def trace(frame, event, argument):
+        nonlocal line
+        line -= event == "line"
+        if line == 0:
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
 def test_an_interrupted_call_leaves_the_next_ones_right():
-    """KeyboardInterrupt at many places, as a signal handler raises it; no count can drift."""
+    """At every line from the first of forward to the last of backward."""
     lstm, x = LSTM(3, 6, 2, dtype=np.float64, rng=0), np.ones((12, 5, 3))
     want = solve(1)
-    left = 0
-
-    def interrupt(frame, event, argument):
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            raise KeyboardInterrupt
-        return interrupt
-
-    for place in range(1, 700, 9):
-        left = place
-        sys.settrace(interrupt)
+    interrupted = []
+    for line in itertools.count(1):
+        cache = None
+        sys.settrace(interrupt_at(line))
         try:
             out, _, cache = lstm.forward(x)
             lstm.backward(cache, out)
         except KeyboardInterrupt:
-            pass
+            interrupted.append("forward" if cache is None else "backward")
+        else:
+            break
         finally:
             sys.settrace(None)
         assert same(solve(1), want)
+    assert min(interrupted.count("forward"), interrupted.count("backward")) > 500
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="timers are POSIX's")
