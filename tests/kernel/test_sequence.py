@@ -9,6 +9,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from backward_checks import sizes
 from cases import LSTMCase
 from compare import EPS, assert_same_bits, assert_same_solution, norm
 from hypothesis import given
@@ -17,7 +18,7 @@ from loops import cell_in_a_loop
 from problems import STATE, STATE_N
 from strategies import lstm_cases
 
-from npslstm.kernel import memory, products, schedule, sequence
+from npslstm.kernel import blas, memory, products, schedule, sequence
 from npslstm.kernel.weights import Gradients, State, Weights
 
 
@@ -69,14 +70,18 @@ def test_real_sizes_cross_every_boundary(case):
     """Sums over thousands of terms: 1e-12, 4,500 roundings, where each is of moderate terms."""
     problem = case.problem()
     expected = cell_in_a_loop(problem)
-    assert_same_solution("LSTM = cell, real sizes", problem, problem.solve(), expected, 1e-12)
+    for unpacked in 0, blas.LARGEST:
+        with sizes(products, UNPACKED=unpacked):
+            got = problem.solve()
+        assert_same_solution("LSTM = cell, real sizes", problem, got, expected, 1e-12)
 
 
 @given(m=st.integers(1, 8), k=st.integers(1, 200), n=st.integers(1, 100), seed=st.integers(0, 99))
 def test_a_split_product_is_the_product(m, k, n, seed):
     rng = np.random.default_rng(seed)
     left, right = rng.standard_normal((64 * m, k)), rng.standard_normal((k, n))
-    rows = products.split_rows(*left.shape, n)
+    with mock.patch.object(products, "UNPACKED", blas.LARGEST):
+        rows = products.split_rows(*left.shape, n)
     split = left.reshape(*rows, -1)
     assert np.shares_memory(split, left)
     assert split.shape[-1] == k
