@@ -103,8 +103,10 @@ def check_pair(
         if array is not None:
             part = name if len(letters) == 1 else f"{letter} of {name}"
             check_array(part, array, shape, dtype)
-    zeros = (np.zeros(shape, dtype) for shape in shapes)
-    return [zero if array is None else array for array, zero in zip(pair, zeros, strict=True)]
+    return [
+        np.zeros(shape, dtype) if array is None else array
+        for array, shape in zip(pair, shapes, strict=True)
+    ]
 
 
 def check_cache_type(cache: Any, kind: type) -> None:

@@ -59,7 +59,7 @@ class Parameters(MutableMapping[str, Array]):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the first, as of all."""
-        return next(iter(self.values())).dtype
+        return next(iter(self._arrays.values())).dtype
 
     def copy(self) -> dict[str, Array]:
         """Return a dictionary of the same arrays."""

@@ -12,7 +12,7 @@ from .memory import empty
 
 __all__ = ["multiplier", "split_rows", "transposed", "whole_vectors"]
 
-UNPACKED = largest_unpacked()  # m·k·n of a product (m, k) @ (k, n)
+UNPACKED = largest_unpacked()  # m·k·n of a product (m, k) @ (k, n); 0 if every one is packed
 VECTOR = 16  # numbers: the columns of a product are filled up to a multiple of it
 STRIP = 64  # rows that are transposed at once
 

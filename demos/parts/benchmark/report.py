@@ -12,13 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 import npslstm
+from npslstm.kernel.blas import kernels
 from parts.benchmark.sides import HAVE_ONNX, HAVE_TORCH, Case
 from parts.benchmark.workers import HERE, cores
-
-try:
-    from threadpoolctl import threadpool_info
-except ImportError:
-    threadpool_info = None
 
 __all__ = ["Ratio", "Timing", "print_machine", "print_ratios", "print_sizes", "print_table"]
 
@@ -121,14 +117,9 @@ def print_sizes(cases: Iterable[Case]) -> None:
 
 def blas() -> str:
     """Say which BLAS multiplies, and with which of its kernels."""
-    if threadpool_info is not None:
-        for library in threadpool_info():
-            if library["user_api"] == "blas":
-                kernels = library.get("architecture", "unknown")
-                return f"{library['internal_api']} {library['version']}, kernels for {kernels}"
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    unknown = "kernels not known" if threadpool_info else "install threadpoolctl to see its kernels"
-    return f"{built['name']} {built.get('version', '')}, {unknown}"
+    version = f"{built['name']} {built.get('version', '')}".rstrip()
+    return f"{version}, kernels for {kernels() or 'a CPU that it does not tell'}"
 
 
 def processor() -> str:
