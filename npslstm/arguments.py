@@ -79,8 +79,9 @@ def check_array(
         if {array.dtype, dtype} == {np.dtype(np.float32), np.dtype(np.float64)}:
             remedy += f", or make the model with dtype=np.{array.dtype}"
         raise TypeError(f"{name}: expected dtype {dtype}, given {array.dtype}{remedy}")
-    fits = len(shape) == array.ndim and all(
-        isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
+    fits = array.shape == shape or (
+        len(shape) == array.ndim
+        and all([isinstance(w, str) or w == got for w, got in zip(shape, array.shape, strict=True)])
     )
     if not fits:
         expected = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")

@@ -112,7 +112,9 @@ def fast_form(a, c_prev, dh, dc_in):
     for t in range(steps):
         run = FastRun(STANDARD, 1, hidden, n, np.empty)
         run.begin(c_prev[t], ())
-        scaled = a[list(STANDARD.order), t] * np.reshape(STANDARD.scale, (4, 1, 1))
+        scaled = np.empty_like(a[:, t])
+        scaled[STANDARD.positions] = a[:, t]
+        scaled *= STANDARD.scale
         run.products[0] = scaled.reshape(-1, n)
         fast_step(*run.arguments(0, None, h[t]))
         run.derivatives(h[t : t + 1], local[t : t + 1])

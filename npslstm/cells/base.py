@@ -105,8 +105,8 @@ class Kind:
 
     # How parameters become the one matrix of the kernel, and its gradient theirs.
 
-    order: tuple[int, ...] | None = None  # how ``run`` wants the blocks of rows to lie
-    scale: tuple[float, ...] | None = None  # and scaled
+    positions: Array | slice = slice(None)  # where ``run`` wants each block of rows,
+    scale: Array | None = None  # (blocks, 1, 1), float32: and how scaled
 
     def matrices(self, params: Mapping[str, Array]) -> tuple[Array, Array | None, Array]:
         """Return W_ih (inputs·H, D), b (inputs·H,) or None, and W_hh (inputs·H, H)."""

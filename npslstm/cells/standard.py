@@ -32,8 +32,8 @@ class Standard(Kind):
     """(2)-(18) as ``gates.py`` has them."""
 
     name = "standard"
-    order = 3, 0, 1, 2  # o, i, f, g
-    scale = 0.5, 0.5, 0.5, 1.0
+    positions = np.array([1, 2, 3, 0])  # of i, f, g, o, which come as o, i, f, g
+    scale = np.array([0.5, 0.5, 0.5, 1.0], np.float32).reshape(4, 1, 1)
 
     def forward(self, *arguments: Array) -> Step:
         """(2)-(8)."""

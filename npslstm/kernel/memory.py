@@ -43,7 +43,8 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     dtype = np.dtype(dtype)
     if math.prod(shape) * dtype.itemsize < UNALIGNED:
         return np.empty(shape, dtype)
-    return _aligned(uninitialised(_size(shape, dtype)), shape, dtype)
+    memory = uninitialised(_size(shape, dtype))
+    return np.ndarray(shape, dtype, memory, _misaligned(memory))
 
 
 class Room:
@@ -192,12 +193,6 @@ class _Thread(threading.local):
 def _size(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """Bytes that an aligned array of this shape may need."""
     return math.prod(shape) * dtype.itemsize + ALIGNMENT
-
-
-def _aligned(memory: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """View bytes, from the first good address on, as an array."""
-    start = _misaligned(memory)
-    return memory[start : start + math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
 
 
 def _misaligned(memory: Array) -> int:

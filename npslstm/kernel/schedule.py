@@ -206,7 +206,7 @@ def _own(state: State, dtype: np.dtype) -> State:
 def _blank(shape: tuple[int, ...], dtype: np.dtype, plan: Plan) -> Array:
     """Make an array for what the blocks will write, with zeros if they leave any out."""
     sequence = empty(shape, dtype)
-    covered = sum((block.t1 - block.t0) * (block.n1 - block.n0) for s in plan for block in s)
+    covered = sum([(t1 - t0) * (n1 - n0) for segment in plan for t0, t1, n0, n1 in segment])
     if covered < shape[0] * shape[1]:
         sequence[...] = 0
     return sequence

@@ -132,8 +132,4 @@ def stack_backward(
 
 def joined_states(states: list[Array]) -> Array:
     """Return states (H, N) as one array (layers·directions, N, H)."""
-    size, rows = states[0].shape
-    stacked = np.empty((len(states), rows, size), np.result_type(*states))
-    for place, state in zip(stacked, states, strict=True):
-        place[...] = state.T
-    return stacked
+    return np.array([state.T for state in states], order="C")

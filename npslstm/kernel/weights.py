@@ -76,15 +76,12 @@ class Weights:
         self = cls(kind, params)
         features, hidden, blocks = self.features, self.hidden, len(kind.inputs)
         stacked = empty((blocks, hidden, features + 1 + self.output), self.dtype)
-        weight_ih = self.weight_ih.reshape(blocks, hidden, -1)
-        weight_hh = self.weight_hh.reshape(blocks, hidden, -1)
-        bias = None if self.bias is None else self.bias.reshape(blocks, hidden)
-        for block, place in zip(kind.order or range(blocks), stacked, strict=True):
-            place[:, :features] = weight_ih[block]
-            place[:, features] = 0 if bias is None else bias[block]
-            place[:, features + 1 :] = weight_hh[block]
+        bias = 0 if self.bias is None else self.bias.reshape(blocks, hidden)
+        stacked[kind.positions, :, :features] = self.weight_ih.reshape(blocks, hidden, -1)
+        stacked[kind.positions, :, features] = bias
+        stacked[kind.positions, :, features + 1 :] = self.weight_hh.reshape(blocks, hidden, -1)
         if kind.scale is not None:
-            stacked *= np.array(kind.scale, stacked.real.dtype)[:, None, None]
+            stacked *= kind.scale.astype(self.dtype)
         self.stacked = stacked.reshape(blocks * hidden, -1)
         return self
 
