@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from demo_runs import environment
@@ -58,3 +59,31 @@ def test_other_kernels_are_another_choice():
         check=True,
     )
     assert done.stdout.split() == ["Haswell", "0"]
+
+
+def library(answer):
+    """A library whose OpenBLAS answers so."""
+    return SimpleNamespace(openblas_get_corename=lambda: answer)
+
+
+@pytest.mark.parametrize("answer", [None, b"\xff"], ids=["nothing", "not UTF-8"])
+def test_an_answer_without_sense_is_none(monkeypatch, answer):
+    monkeypatch.setattr(blas, "_libraries", lambda: [library(b"Zen")])
+    assert blas.kernels() == "Zen"
+    monkeypatch.setattr(blas, "_libraries", lambda: [library(answer)])
+    assert blas.kernels() == ""
+
+
+def test_a_python_without_ctypes_has_npslstm_all_the_same():
+    program = (
+        "import sys; sys.modules['_ctypes'] = None\n"
+        "from npslstm.kernel import blas, products; print([blas.kernels()], products.UNPACKED)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["['']", "0"]
