@@ -56,7 +56,6 @@ KNOWN: dict[str, dict[str, str]] = {
     "h": {"o * c": "h shows tanh(c), not c itself"},
     # 2: local derivatives
     "dh_dc": {
-        "o * (1 - c**2)": "tanh′(c) is 1 - tanh(c)², and tanh(c) is tanh_c: here stands c",
         "o * tanh_c * (1 - tanh_c)": "tanh′ is 1 - tanh²; s (1 - s) is the derivative of a σ",
         "o * (1 - np.tanh(tanh_c) ** 2)": "tanh is taken twice: tanh_c is tanh(c) already",
         "o * (1 - np.tanh(c**2))": "the square belongs outside: tanh(c)², not tanh(c²)",

@@ -20,6 +20,7 @@ def _each(names: tuple[str, ...], expression: str) -> dict[str, str]:
 EXPRESSIONS: dict[str, dict[str, str]] = {
     "no_dtanh_c": {"dh_dc": "o"},
     "dtanh_of_h": {"dh_dc": "o * (1 - h**2)"},
+    "dtanh_of_c": {"dh_dc": "o * (1 - c**2)"},
     "tanh_for_dtanh_c": {"dh_dc": "o * (1 - tanh_c)"},
     "no_dsigmoid_o": {"dh_dao": "tanh_c"},
     "c_for_tanh_c": {"dh_dao": "c * o * (1 - o)"},

@@ -99,6 +99,11 @@ ONE_STEP = {
         slope("dh_dc", lambda old, o, tanh_c, **_: o * (1 - (o * tanh_c) ** 2)),
         "(9)",
     ),
+    "dtanh_of_c": Mistake(
+        "∂h/∂c is o (1 - c²): tanh′(c) = 1 - tanh(c)² is given c where tanh(c) belongs",
+        slope("dh_dc", lambda old, o, tanh_c, **_: o * (1 - np.arctanh(tanh_c) ** 2)),
+        "(9)",
+    ),
     "tanh_for_dtanh_c": Mistake(
         "∂h/∂c has 1 - tanh(c) where tanh′(c) = 1 - tanh(c)² belongs: the square is missing",
         slope("dh_dc", lambda old, o, tanh_c, **_: o * (1 - tanh_c)),
