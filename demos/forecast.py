@@ -207,7 +207,11 @@ def check_length(series: Series, args) -> None:
     }
     for name, (given, needed) in parts.items():
         if given < needed:
-            raise ValueError(f"the {name} part has {given} rows; expected at least {needed}")
+            smaller = "--context, --horizon or --season" if name == "training" else "--horizon"
+            raise ValueError(
+                f"the {name} part has {given} of the {end} rows; expected at least {needed}: "
+                f"use a longer series or a smaller {smaller}"
+            )
     known = series.values[:train]
     if known.min() == known.max():  # its deviation may be above 0, by rounding
         raise ValueError(f"{series.name}: expected values that differ in the training part")

@@ -239,13 +239,17 @@ def test_lstm_learns():
         (90, ["--column", "height"], "--column: expected one of day, other, level; given height"),
         (90, ["--column", "other"], "line 2: given 'x'"),
         (90, [], "--csv FILE and --column NAME: expected both or neither"),
-        (90, ["--column", "level"], "the validation part has 9 rows; expected at least 12"),
+        (
+            90,
+            ["--column", "level"],
+            "expected at least 12: use a longer series or a smaller --horizon",
+        ),
         (
             90,
             ["--column", "level", "--horizon", "0"],
             "--horizon: expected a whole number from 1 on, given '0'",
         ),
-        (0, ["--column", "level"], "the training part has 0 rows; expected at least 36"),
+        (0, ["--column", "level"], "the training part has 0 of the 0 rows; expected at least 36"),
     ],
 )
 def test_what_cannot_be_forecast_is_refused(capsys, tmp_path, rows, options, message):
