@@ -88,10 +88,11 @@ def evaluate(
 def count_hits(logits: Array, targets: Array, mask: Array | None = None) -> tuple[float, int]:
     """Count the rows whose largest logit is the label's, and the rows that count.
 
-    The hits are nan where the targets are not labels.
+    The hits are nan where the targets are not labels: one integer for several logits.
     """
     answers = targets.size if mask is None else int(np.count_nonzero(mask))
-    if not np.issubdtype(targets.dtype, np.integer):
+    labels = np.issubdtype(targets.dtype, np.integer) and targets.shape == logits.shape[:-1]
+    if not labels or logits.shape[-1] == 1:
         return math.nan, answers
     right = logits.argmax(axis=-1) == targets
     return float(np.count_nonzero(right if mask is None else right & mask)), answers

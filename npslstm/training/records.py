@@ -42,7 +42,7 @@ class StepRecord(NamedTuple):
     steps_per_epoch : int
     loss, accuracy : float
         Mean over the batch, before the step. The accuracy is that with dropout, and nan where the
-        targets are not integers.
+        targets are not labels, one integer for several logits.
     epoch_loss, epoch_accuracy : float
         Mean over the examples since the epoch began; over their valid steps with readout "all".
         The loss of ``functools.partial(cross_entropy, weights=...)`` weighs them by their classes,

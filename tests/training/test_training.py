@@ -356,6 +356,25 @@ def test_regression_has_no_accuracy(data):
     assert found.loss < 0.1 * records[0].loss
 
 
+def yes_or_no(logits, targets, mask=None):
+    """A loss of somebody's own: each logit answers one question with yes, 1, or no, 0."""
+    off = 1 / (1 + np.exp(-logits)) - targets.reshape(logits.shape)
+    return np.square(off).mean(), off / off.size
+
+
+@pytest.mark.parametrize(
+    ("readout", "shape", "questions"),
+    [("last", (13, 1), 1), ("last", (13,), 1), ("last", (13, 4), 4), ("all", (13, 5, 1), 1)],
+)
+def test_integers_that_are_no_labels_have_no_accuracy(data, readout, shape, questions):
+    x, y = data[0] / 255, np.random.default_rng(1).integers(2, size=shape)
+    model = LSTMModel(3, 4, questions, readout=readout, dtype=np.float64, rng=0)
+    assert math.isnan(evaluate(model, x, y, loss=yes_or_no).accuracy)
+    [record] = fit(model, x, y, optimizer=SGD(0.1), epochs=1, batch_size=4, loss=yes_or_no)
+    assert math.isnan(record.accuracy)
+    assert math.isnan(record.epoch_accuracy)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
