@@ -132,6 +132,15 @@ class Readout:
     readout: str
     lstm: Any
 
+    @property
+    def batch_first(self) -> bool:
+        """The layers' own, and set there."""
+        return self.lstm.batch_first
+
+    @batch_first.setter
+    def batch_first(self, first: bool) -> None:
+        self.lstm.batch_first = first
+
     def read(self, out: Array, state_n: Any) -> Array:
         """Return what the head reads: (..., directions·H)."""
         if self.readout == "all":

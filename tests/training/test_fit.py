@@ -66,6 +66,17 @@ def test_the_models_layout_makes_no_difference(readout, targets):
     np.testing.assert_allclose(*np.nan_to_num(found), rtol=1e-9)
 
 
+def test_a_layout_set_later_is_that_of_the_layers():
+    x, y, _ = problem("all", "labels")
+    x, y, made, later = np.nan_to_num(x), np.abs(y) % K, make("all", batch_first=True), make("all")
+    later.batch_first = True
+    assert later.lstm.batch_first
+    assert later.config == made.config
+    losses = [fit(m, x, y, optimizer=Adam(), **SETTINGS)[-1].loss for m in (made, later)]
+    assert losses[0] == losses[1]
+    assert evaluate(later, x, y, batch_size=1).loss == pytest.approx(evaluate(made, x, y).loss)
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_a_step_with_lengths_is_that_of_its_sequences_one_by_one(batch_first):
     """Loss, accuracy and gradient of a batch, from sequences that have no padding."""
