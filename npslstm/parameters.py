@@ -106,12 +106,15 @@ class Layer:
 
     @params.setter
     def params(self, arrays: Mapping[str, Array]) -> None:
-        if hasattr(self, "_params"):  # else the layer is being made
-            if not isinstance(arrays, Mapping) or arrays.keys() != self._params.keys():
-                check_like("params", arrays, self._params)  # says what does not fit
-            for name, param in self._params.items():
-                check_array(f"params[{name!r}]", arrays[name], param.shape, param.dtype)
-        self._params = Parameters(arrays)
+        if not hasattr(self, "_params"):  # the layer is being made
+            self._params = Parameters(arrays)
+            return
+        if not isinstance(arrays, Mapping) or arrays.keys() != self._params.keys():
+            check_like("params", arrays, self._params)  # says what does not fit
+        for name, param in self._params.items():
+            check_array(f"params[{name!r}]", arrays[name], param.shape, param.dtype)
+        for name, array in dict(arrays).items():  # into the mapping that a model's view reads
+            self._params._put(name, array)
 
     def with_params(self, arrays: Mapping[str, Array]) -> Self:
         """Return a copy that has these parameters, unchecked, as of another dtype."""

@@ -31,6 +31,17 @@ def test_a_replaced_array_is_seen_by_model_layers_optimiser_and_file(tmp_path, t
     assert np.array_equal(LSTMModel.load(tmp_path / "model.npz").params["lstm.weight_ih_l0"], new)
 
 
+@pytest.mark.parametrize("part", ["lstm", "head"])
+def test_a_view_sees_a_layer_whose_parameters_are_all_replaced(part):
+    model = LSTMModel(2, 3, 4, rng=0)
+    view, layer = model.params, getattr(model, part)
+    layer.params = {name: np.zeros_like(param) for name, param in layer.params.items()}
+    assert all(view[f"{part}.{name}"] is param for name, param in layer.params.items())
+    for name, param in view.items():
+        view[name] = np.ones_like(param)
+    assert all(model.params[name].all() for name in view)
+
+
 def test_directions_can_be_swapped():
     """The mapping may hold the layer's own arrays."""
     lstm = LSTM(2, 3, bidirectional=True, rng=0)
