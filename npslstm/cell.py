@@ -105,6 +105,7 @@ class Made(NamedTuple):
     variant: str
     input_size: int
     hidden_size: int
+    bias: bool
     dtype: np.dtype[Any]
 
 
@@ -255,4 +256,4 @@ class LSTMCell(Layer):
 
     def _made_of(self) -> Made:
         """Say what a cache must have in common with the cell that is to invert it."""
-        return Made(self.variant, self.input_size, self.hidden_size, self.dtype)
+        return Made(self.variant, self.input_size, self.hidden_size, self.bias, self.dtype)

@@ -295,5 +295,5 @@ class Recurrent(Layer):
 
     def _made_of(self) -> Made:
         """Say what a cache must have in common with the layer that is to invert it."""
-        sizes = self.input_size, self.hidden_size, self.proj_size, self.num_layers
+        sizes = self.input_size, self.hidden_size, self.proj_size, self.num_layers, self.bias
         return Made(self.kind.name, *sizes, self.bidirectional, self.batch_first, self.dtype)

@@ -148,6 +148,15 @@ class Readout:
         h_n = state_n[0] if self.lstm.kind.has_c else state_n
         return np.concatenate(list(h_n[-self.lstm.directions :]), axis=-1)
 
+    def check_readout(self, cache: Any) -> None:
+        """Demand the cache of a model with this readout: it says what its head read."""
+        given = "all" if cache.head.x.ndim > len(cache.lstm.layout.axes) else "last"
+        if given != self.readout:
+            raise ValueError(
+                f'cache: expected that of a model with readout="{self.readout}", given '
+                f'readout="{given}"; a cache is for the backward of the model whose forward made it'
+            )
+
     def loss_options(self, cache: Any, lengths: Any) -> dict[str, Array]:
         """Return the mask for a loss: which steps lie within their row, where that is a matter."""
         if self.readout == "last" or lengths is None:

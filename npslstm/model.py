@@ -175,10 +175,7 @@ class LSTMModel(Readout, Layer):
         return logits, state_n, ModelCache(lstm_cache, head_cache)
 
     def backward(
-        self,
-        cache: ModelCache,
-        dlogits: Array | None,
-        dstate: Any = None,
+        self, cache: ModelCache, dlogits: Array | None, dstate: Any = None
     ) -> tuple[Array, Any, dict[str, Array]]:
         """Return dx, the gradient of the initial state, and that of every parameter.
 
@@ -194,9 +191,10 @@ class LSTMModel(Readout, Layer):
         Raises
         ------
         ValueError, TypeError
-            If a shape or dtype does not fit.
+            If a shape or dtype does not fit, or the cache is that of another model.
         """
         check_cache_type(cache, ModelCache)
+        self.check_readout(cache)
         shape = (*cache.head.x.shape[:-1], self.head.out_features)
         if dlogits is None:
             dlogits = np.zeros(shape, self.lstm.dtype)

@@ -112,6 +112,24 @@ def test_a_projection_is_a_whole_number(size):
     assert repr(LSTM(2, 30, proj_size=np.int8(4))) == "LSTM(2, 30, proj_size=4)"
 
 
+@pytest.mark.parametrize(
+    ("make", "option", "kept", "given"),
+    [
+        (lambda **o: LSTM(2, 3, **o), "bias", False, True),
+        (lambda **o: GRU(2, 3, **o), "bias", True, False),
+        (lambda **o: LSTMCell(2, 3, **o), "bias", False, True),
+        (lambda **o: LSTMModel(2, 3, 4, **o), "readout", "last", "all"),
+        (lambda **o: LSTMModel(2, 3, 4, **o), "readout", "all", "last"),
+    ],
+)
+@pytest.mark.parametrize("x", [X, X[0]])
+def test_caches_of_unlike_layers_are_refused(make, option, kept, given, x):
+    layer, other = make(**{option: kept}), make(**{option: given})
+    x = x[0] if x.ndim > 2 and isinstance(layer, LSTMCell) else x
+    with pytest.raises(ValueError, match=f"cache: expected .* with {option}=.*{kept}.*, given"):
+        layer.backward(other.forward(x)[-1], (None, None) if type(layer) is LSTMCell else None)
+
+
 def test_caches_of_others_are_refused():
     lstm, head, cell = LSTM(2, 3), Linear(2, 3), LSTMCell(2, 3)
     model = LSTMModel(2, 3, 4)

@@ -44,6 +44,7 @@ class Made(NamedTuple):
     hidden_size: int
     proj_size: int
     num_layers: int
+    bias: bool
     bidirectional: bool
     batch_first: bool
     dtype: np.dtype[Any]
