@@ -15,7 +15,6 @@ __all__ = [
     "check_cache_type",
     "check_dtype",
     "check_labels",
-    "check_layout",
     "check_lengths",
     "check_like",
     "check_loss",
@@ -166,26 +165,6 @@ def check_x(x: Any, lengths: Any, batch_first: bool) -> None:
             f"lengths: expected shape ({rows},), one a row, given {given.shape}; x {x.shape} is "
             f"read as {read}: with batch_first={not batch_first} they would fit"
         )
-
-
-def check_layout(y: Any, x: Array, batch_first: bool, every_step: bool) -> None:
-    """Say so where y does not fit the batch x, and would if one of them lay in the other layout."""
-    steps_and_rows = x.shape[:2]
-    if every_step:
-        expected, other = steps_and_rows, steps_and_rows[::-1]
-        remedy = "they lie in the other layout: use y.swapaxes(0, 1)"
-    else:
-        rows = 0 if batch_first else 1
-        expected, other = (steps_and_rows[rows],), (steps_and_rows[1 - rows],)
-        read = "(N, T, D)" if batch_first else "(T, N, D)"
-        remedy = f"x {x.shape} is read as {read}: with batch_first={not batch_first} they would fit"
-    y = np.asarray(y)
-    labels = np.issubdtype(y.dtype, np.integer)  # and targets have an axis more
-    given = y.shape if labels else y.shape[: len(expected)]
-    if given != expected and given == other:
-        name = "labels" if labels else "target"
-        shape = expected if labels else (*expected, "K")
-        raise ValueError(f"{name}: expected shape {shape}, given {y.shape}; {remedy}")
 
 
 def generator(rng: np.random.Generator | int | None) -> np.random.Generator:

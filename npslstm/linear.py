@@ -157,6 +157,26 @@ class Readout:
                 f'readout="{given}"; a cache is for the backward of the model whose forward made it'
             )
 
+    def check_layout(self, y: Any, x: Array) -> None:
+        """Say so where y does not fit the batch x, and would if one lay in the other layout."""
+        if x.ndim != 3:
+            return
+        if self.readout == "all":
+            expected, other = x.shape[:2], x.shape[1::-1]
+            remedy = "they lie in the other layout: use y.swapaxes(0, 1)"
+        else:
+            first = self.batch_first
+            expected, other = (x.shape[not first],), (x.shape[first],)
+            read = "(N, T, D)" if first else "(T, N, D)"
+            remedy = f"x {x.shape} is read as {read}: with batch_first={not first} they would fit"
+        y = np.asarray(y)
+        labels = np.issubdtype(y.dtype, np.integer)  # and targets have an axis more
+        given = y.shape if labels else y.shape[: len(expected)]
+        if given != expected and given == other:
+            name = "labels" if labels else "target"
+            shape = expected if labels else (*expected, "K")
+            raise ValueError(f"{name}: expected shape {shape}, given {y.shape}; {remedy}")
+
     def loss_options(self, cache: Any, lengths: Any) -> dict[str, Array]:
         """Return the mask for a loss: which steps lie within their row, where that is a matter."""
         if self.readout == "last" or lengths is None:

@@ -19,7 +19,6 @@ from .arguments import (
     Array,
     check_array,
     check_cache_type,
-    check_layout,
     check_like,
     check_loss,
     check_size,
@@ -230,8 +229,7 @@ class LSTMModel(Readout, Layer):
         """
         check_loss(loss)
         logits, _, cache = self.forward(x, state, lengths=lengths, rng=rng)
-        if np.ndim(x) == 3:
-            check_layout(y, x, self.lstm.batch_first, self.readout == "all")
+        self.check_layout(y, x)
         value, dlogits = loss(logits, y, **self.loss_options(cache, lengths))
         return value, self.backward(cache, dlogits)[2]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array, check_layout
+from ..arguments import Array
 from ..losses import second_derivative
 from ..parameters import part_of
 from .forward_mode import Seen, params_dot_like, stack_jvp
@@ -45,8 +45,7 @@ def hvp(
     moved_head = part_of(moved_all, "head")
 
     logits, _, cache = model.forward(x, lengths=lengths)
-    if np.ndim(x) == 3:
-        check_layout(y, x, layers.batch_first, model.readout == "all")
+    model.check_layout(y, x)
     options = model.loss_options(cache, lengths)
     _, dlogits = loss(logits, y, **options)
     starts = layers.states_inside("state", None, cache.lstm.layout)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array, check_layout
+from ..arguments import Array
 from ..cells import Kind
 from ..kernel.schedule import LayerCache, Plan
 from ..kernel.weights import State, Weights
@@ -64,7 +64,7 @@ def per_example_grad_norms(model: Any, x: Array, y: Any, *, lengths: Any = None)
         raise ValueError(f"x: expected a batch of sequences, 3 axes, given shape {np.shape(x)}")
     layers, head = model.lstm, model.head
     logits, _, cache = model.forward(x, lengths=lengths)
-    check_layout(y, x, layers.batch_first, model.readout == "all")
+    model.check_layout(y, x)
     layout, rows_axis = cache.lstm.layout, 0
     _, dlogits = cross_entropy(logits, y, **model.loss_options(cache, lengths))
     if layout.rows == 0:
