@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,12 @@ __all__ = [
     "check_cache",
     "check_cache_type",
     "check_dtype",
+    "check_function",
     "check_labels",
     "check_lengths",
     "check_like",
     "check_loss",
+    "check_number",
     "check_pair",
     "check_plain",
     "check_size",
@@ -30,13 +33,34 @@ __all__ = [
 Array = NDArray[Any]
 
 
-def check_size(name: str, value: Any) -> int:
-    """Return ``value`` as an int of at least 1."""
+def check_size(name: str, value: Any, least: int = 1) -> int:
+    """Return ``value`` as an int of at least 1, or ``least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}: expected an integer, given {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{name}: expected at least 1, given {value}")
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least}, given {value}")
     return int(value)
+
+
+def check_number(
+    name: str,
+    value: Any,
+    expected: str = "at least 0 and finite",
+    low: float = 0.0,
+    high: float = math.inf,
+) -> None:
+    """Demand a number from ``low`` to below ``high``."""
+    number = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected a number, given {type(value).__name__}")
+    if not low <= number < high:
+        raise ValueError(f"{name}: expected {expected}, given {value}")
+
+
+def check_function(name: str, given: Any, expected: str = "a function") -> None:
+    """Demand what can be called: a function's name, or what it returns, is not that."""
+    if not callable(given):
+        raise TypeError(f"{name}: expected {expected}, given {type(given).__name__}")
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -257,10 +281,7 @@ def check_target(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype
 
 def check_loss(loss: Any) -> None:
     """Demand a function: the name of a loss is not one."""
-    if not callable(loss):
-        raise TypeError(
-            f"loss: expected a function such as mean_squared_error, given {type(loss).__name__}"
-        )
+    check_function("loss", loss, "a function such as mean_squared_error")
 
 
 def is_one_hot(labels: Array, shape: tuple[int, ...], classes: int) -> bool:

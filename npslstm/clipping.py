@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .arguments import Array
+from .arguments import Array, check_number
 
 __all__ = ["clip_grad_norm"]
 
@@ -35,8 +35,8 @@ def clip_grad_norm(
 
     Raises
     ------
-    ValueError
-        If ``max_norm`` is not positive.
+    ValueError, TypeError
+        If ``max_norm`` is not a positive number.
 
     Examples
     --------
@@ -44,8 +44,8 @@ def clip_grad_norm(
     >>> norm, grads["weight"].round(3)
     (5.0, array([0.6, 0.8]))
     """
-    if not max_norm > 0:
-        raise ValueError(f"max_norm: expected a positive number, given {max_norm}")
+    if max_norm != math.inf:
+        check_number("max_norm", max_norm, "a positive number", low=math.ulp(0.0))
     with np.errstate(over="ignore"):  # float64 entries beyond 1e154: the norm says inf
         norm = math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in grads.values()))
     scale = max_norm / (norm + 1e-6)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import Array, check_like
+from .arguments import Array, check_like, check_number
 from .clipping import clip_grad_norm
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
@@ -42,7 +42,7 @@ class Optimizer:
     squares: tuple[str, ...] = ()  # moments of squares, which are never negative
 
     def __init__(self, lr: float) -> None:
-        _require_size("lr", lr)
+        check_number("lr", lr)
         self.lr = lr
         self.steps = 0
         self._moments: dict[str, Array] = {}  # named "moment.parameter"
@@ -61,10 +61,11 @@ class Optimizer:
         Raises
         ------
         ValueError, TypeError
-            If ``grads``, or the steps before, had other names, shapes or dtypes than ``params``;
-            then nothing has changed.
+            If ``grads``, or the steps before, had other names, shapes or dtypes than ``params``,
+            or lr is no learning rate; then nothing has changed.
         """
         check_like("grads", grads, params)
+        check_number("lr", self.lr)
         moments_like = self._moments_like(params)
         if self.steps == 0:
             self._moments = {name: np.zeros_like(param) for name, param in moments_like.items()}
@@ -99,7 +100,7 @@ class Optimizer:
         check_like("optimiser state", {n: state[n] for n in counters if n in state}, counters)
         steps, lr = int(state["steps"]), float(state["lr"])
         _require("steps", steps, 0 <= steps <= MAX_STEPS, f"0 to {MAX_STEPS}")
-        _require_size("lr", lr)
+        check_number("lr", lr)
         moments = {name: array for name, array in state.items() if name not in counters}
         check_like("optimiser state", moments, self._moments_like(params) if steps else {})
         for name, moment in moments.items():
@@ -164,8 +165,8 @@ class SGD(Optimizer):
 
     def __init__(self, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         super().__init__(lr)
-        _require("momentum", momentum, 0 <= momentum < 1, "a number in [0, 1)")
-        _require_size("weight_decay", weight_decay)
+        check_number("momentum", momentum, "a number in [0, 1)", high=1)
+        check_number("weight_decay", weight_decay)
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.moment_names = ("velocity",) if momentum else ()
@@ -212,8 +213,10 @@ class Adam(Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(lr)
-        _require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers in [0, 1)")
-        _require("eps", eps, 0 < eps < math.inf, "above 0 and finite")
+        _require("betas", betas, np.shape(betas) == (2,), "two numbers in [0, 1)")
+        for beta in betas:
+            check_number("betas", beta, "two numbers in [0, 1)", high=1)
+        check_number("eps", eps, "above 0 and finite", low=math.ulp(0.0))
         self.betas = betas
         self.eps = eps
 
@@ -259,7 +262,7 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(lr, betas, eps)
-        _require_size("weight_decay", weight_decay)
+        check_number("weight_decay", weight_decay)
         self.weight_decay = weight_decay
 
     def _update(self, param: Array, grad: Array, *moments: Array) -> None:
@@ -270,10 +273,6 @@ class AdamW(Adam):
 def _require(name: str, value: object, holds: bool, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name}: expected {expected}, given {value}")
-
-
-def _require_size(name: str, value: float) -> None:
-    _require(name, value, 0 <= value < math.inf, "at least 0 and finite")
 
 
 def __getattr__(name: str) -> Any:

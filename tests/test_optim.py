@@ -176,7 +176,10 @@ def test_an_optimizer_refuses_another_models_parameters():
         (lambda: AdamW(weight_decay=-0.1), ["weight_decay", "-0.1"]),
         (lambda: Adam(eps=math.inf), ["eps", "finite", "inf"]),
         (lambda: AdamW(weight_decay=math.inf), ["weight_decay", "finite", "inf"]),
+        (lambda: Adam(betas=(0.9,)), ["betas", "two numbers", "(0.9,)"]),
+        (lambda: Adam(betas=0.9), ["betas", "two numbers", "0.9"]),
         (lambda: clip_grad_norm({}, 0.0), ["max_norm", "0.0"]),
+        (lambda: clip_grad_norm({}, math.nan), ["max_norm", "nan"]),
         (lambda: cosine(0.1, 0), ["total_steps", "0"]),
         (lambda: cosine(0.1, 10)(11), ["step", "10", "11"]),
         (lambda: one_cycle(0.1, 10)(10), ["step", "9", "10"]),
@@ -189,6 +192,35 @@ def test_wrong_settings_are_named(make, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda wrong: SGD(wrong), "lr"),
+        (lambda wrong: SGD(0.1, momentum=wrong), "momentum"),
+        (lambda wrong: AdamW(weight_decay=wrong), "weight_decay"),
+        (lambda wrong: Adam(betas=(0.9, wrong)), "betas"),
+        (lambda wrong: Adam(eps=wrong), "eps"),
+        (lambda wrong: clip_grad_norm({}, wrong), "max_norm"),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["0.5", None, True, 0.5j])
+def test_what_is_no_number_is_named(make, name, wrong):
+    with pytest.raises(
+        TypeError, match=f"^{name}: expected a number, given {type(wrong).__name__}"
+    ):
+        make(wrong)
+
+
+@pytest.mark.parametrize("lr", [math.nan, -1.0])
+def test_a_learning_rate_set_wrong_takes_no_step(lr):
+    optimizer, params = Adam(), draw(0)
+    optimizer.lr = lr
+    with pytest.raises(ValueError, match=f"lr: expected at least 0 and finite, given {lr}"):
+        optimizer.step(params, draw(1))
+    assert_equal(params, draw(0))
+    assert optimizer.steps == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

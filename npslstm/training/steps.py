@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array, check_size
+from ..arguments import Array, check_number, check_size
 from ..losses import cross_entropy
 from ..optim import Optimizer, clip_grad_norm
 from .evaluation import count_hits
@@ -125,7 +125,9 @@ def training_steps(
         if steps is None or steps.start == 0:
             state = None
         if schedule is not None:
-            optimizer.lr = schedule(step)
+            lr = schedule(step)
+            check_number(f"schedule({step})", lr)
+            optimizer.lr = lr
 
         score = _Score(loss)
         dropout = np.random.default_rng([start.seed, DROPOUT, step])

@@ -298,6 +298,25 @@ def test_a_parameter_that_was_infinite_before_is_not_blamed_on_the_learning_rate
         next(run(model, data, SGD(0.1)))
 
 
+@pytest.mark.parametrize(
+    ("lr", "error", "words"),
+    [
+        (math.nan, ValueError, "expected at least 0 and finite, given nan"),
+        (-1.0, ValueError, "expected at least 0 and finite, given -1.0"),
+        (None, TypeError, "expected a number, given NoneType"),
+    ],
+)
+def test_a_schedule_that_gives_no_learning_rate_takes_no_step(data, lr, error, words):
+    model, optimizer = make_model(), SGD(0.1)
+    records = run(model, data, optimizer, schedule=lambda step: [0.5, lr][step])
+    next(records)
+    before = {name: param.copy() for name, param in model.params.items()}
+    with pytest.raises(error, match=rf"schedule\(1\): {words}"):
+        next(records)
+    assert all(np.array_equal(model.params[name], before[name]) for name in before)
+    assert (optimizer.lr, optimizer.steps) == (0.5, 1)
+
+
 def test_an_exploding_norm_is_reported_as_it_was_before_clipping(data):
     model = make_model(dropout=0)
     model.params["head.weight"][...] *= np.float32(1e6)
