@@ -17,6 +17,7 @@ import numpy as np
 
 from .arguments import Array, check_like, check_number
 from .clipping import clip_grad_norm
+from .parameters import check_writable
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
 
@@ -61,9 +62,10 @@ class Optimizer:
         Raises
         ------
         ValueError, TypeError
-            If ``grads``, or the steps before, had other names, shapes or dtypes than ``params``,
-            or lr is no learning rate; then nothing has changed.
+            If ``grads``, or the steps before, had other names, shapes or dtypes than ``params``, a
+            parameter is read-only, or lr no learning rate; then nothing has changed.
         """
+        check_writable(params)
         check_like("grads", grads, params)
         check_number("lr", self.lr)
         moments_like = self._moments_like(params)

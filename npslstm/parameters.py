@@ -12,7 +12,16 @@ from numpy.typing import DTypeLike
 
 from .arguments import Array, check_array, check_dtype, check_like
 
-__all__ = ["JoinedParameters", "Layer", "Parameters", "draw", "ending", "joined", "part_of"]
+__all__ = [
+    "JoinedParameters",
+    "Layer",
+    "Parameters",
+    "check_writable",
+    "draw",
+    "ending",
+    "joined",
+    "part_of",
+]
 
 
 class Parameters(MutableMapping[str, Array]):
@@ -133,9 +142,10 @@ class Layer:
         Raises
         ------
         ValueError, TypeError
-            If one is not; then nothing has changed.
+            If one is not, or one of ours is read-only; then nothing has changed.
         """
         check_like("params", mapping, self.params)
+        check_writable(self.params)
         copies = {name: np.array(mapping[name]) for name in self.params}  # it may hold our own
         for name, param in self.params.items():
             param[...] = copies[name]
@@ -169,6 +179,16 @@ class Layer:
             elif value != (default if name != "dtype" else "float32"):
                 arguments.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def check_writable(params: Mapping[str, Array]) -> None:
+    """Demand arrays that can be changed in place, before any of them is."""
+    for name, param in params.items():
+        if not param.flags.writeable:
+            raise ValueError(
+                f"params[{name!r}]: expected an array to write to, given a read-only one; "
+                f"replace it: params[{name!r}] = params[{name!r}].copy()"
+            )
 
 
 def draw(

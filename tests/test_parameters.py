@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from npslstm import GRU, LSTM, SGD, Linear, LSTMCell, LSTMModel
+from npslstm.checkpoint import load_checkpoint, save_checkpoint
+from npslstm.training import Progress
 
 X = np.ones((4, 2, 2), np.float32)
 
@@ -110,6 +112,24 @@ def test_a_projection_is_a_whole_number(size):
     with pytest.raises((TypeError, ValueError), match="proj_size"):
         LSTM(2, 3, proj_size=size)
     assert repr(LSTM(2, 30, proj_size=np.int8(4))) == "LSTM(2, 30, proj_size=4)"
+
+
+@pytest.mark.parametrize("write", ["step", "load_params", "restore"])
+def test_a_read_only_parameter_is_told_before_any_other_has_changed(tmp_path, write):
+    model, optimizer = LSTMModel(2, 3, 4, rng=0), SGD(0.5, momentum=0.9)
+    others = {name: param + 1 for name, param in model.params.items()}
+    model.params["head.weight"].flags.writeable = False
+    before = {name: param.copy() for name, param in model.params.items()}
+    save_checkpoint(tmp_path / "run.npz", model.with_params(others), SGD(0.5, 0.9), Progress())
+    calls = {
+        "step": lambda: optimizer.step(model.params, others),
+        "load_params": lambda: model.load_params(others),
+        "restore": lambda: load_checkpoint(tmp_path / "run.npz").restore(model, optimizer),
+    }
+    with pytest.raises(ValueError, match=r"params\['head.weight'\]: expected an array to write to"):
+        calls[write]()
+    assert all(np.array_equal(model.params[name], before[name]) for name in before)
+    assert optimizer.steps == 0
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import numpy as np
 from ..arguments import Array, check_like
 from ..files import CheckpointError, NpzFile, open_npz, write_npz
 from ..optim import MAX_STEPS, Optimizer
+from ..parameters import check_writable
 from .evaluation import Model
 from .records import Progress
 
@@ -58,7 +59,10 @@ class Checkpoint(NamedTuple):
         ------
         CheckpointError
             If they are of another model or optimiser; then nothing has changed.
+        ValueError
+            If a parameter of the model is read-only; then nothing has changed, either.
         """
+        check_writable(model.params)
         try:
             check_like("parameters", self.params, model.params)
             optimizer.load_state(self.optimizer_state, model.params)  # all of it or nothing
@@ -124,7 +128,8 @@ def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int | None = Non
 def _parse(path: str, file: NpzFile) -> Checkpoint:
     missing = {"format_version", "config"} - file.headers.keys()
     if missing:
-        raise ValueError(f"missing {sorted(missing)}")
+        remedy = "; of a saved model, use LSTMModel.load" if "config" in file.headers else ""
+        raise ValueError(f"missing {sorted(missing)}{remedy}")
     version = file.read("format_version").item()
     if version != FORMAT_VERSION:
         raise ValueError(f"expected format version {FORMAT_VERSION}, given {version}")
