@@ -17,9 +17,11 @@ from problems import STATE, pair
 from strategies import model_cases
 
 from npslstm import LSTMModel, cross_entropy, mean_squared_error
+from npslstm.checkpoint import load_checkpoint, save_checkpoint
 from npslstm.datasets import DataError
 from npslstm.files.npz import CheckpointError, write_npz
-from npslstm.training import NonFiniteError
+from npslstm.optim import Adam
+from npslstm.training import NonFiniteError, Progress
 
 
 def test_parameters_are_the_very_arrays_of_the_parts():
@@ -122,9 +124,22 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
         LSTMModel.load(path)
     assert str(path) in str(refused.value)
     assert "params['head.bias']: expected shape (5,), given (4,)" in str(refused.value)
+    write_npz(path, {"config": np.array("{}"), **params})
+    with pytest.raises(CheckpointError, match="not a model of npslstm: its config has no input"):
+        LSTMModel.load(path)
     write_npz(path, model.params)
     with pytest.raises(CheckpointError, match="not a model of npslstm: 'config'"):
         LSTMModel.load(path)
+
+
+def test_a_model_and_a_checkpoint_say_how_each_is_loaded(tmp_path):
+    model, path = LSTMModel(3, 4, 5, rng=0), tmp_path / "file.npz"
+    save_checkpoint(path, model, Adam(), Progress(), {"hidden": 4})
+    with pytest.raises(CheckpointError, match="it is a checkpoint: use load_checkpoint"):
+        LSTMModel.load(path)
+    model.save(path)
+    with pytest.raises(CheckpointError, match=r"of a saved model, use LSTMModel\.load"):
+        load_checkpoint(path)
 
 
 def test_a_model_with_other_parameters_is_another_model():
@@ -139,6 +154,7 @@ def test_a_model_with_other_parameters_is_another_model():
     "error",
     [
         CheckpointError("model.npz", "cut short"),
+        CheckpointError(0, "not a regular file"),
         DataError("images", "cut short"),
         NonFiniteError(3, "head.bias", "the loss is nan"),
     ],

@@ -47,7 +47,7 @@ class CheckpointError(ValueError):
 
     def __str__(self) -> str:
         path, reason = self.args
-        return f"{os.fspath(path)}: {reason}"
+        return f"{path if isinstance(path, int) else os.fspath(path)}: {reason}"
 
 
 def write_npz(path: PathLike, arrays: Mapping[str, Array]) -> None:
@@ -196,11 +196,15 @@ class NpzFile:
         ValueError, TypeError
             If the file holds another thing than such a model.
         """
+        if "format_version" in self.headers:
+            raise ValueError("it is a checkpoint: use load_checkpoint")
         config = self.read_config()
         headers = {n: a for n, a in self.headers.items() if n not in {"config", *beside}}
         # Sizes that no array has would take time, even though a blank model takes no memory.
         largest = max((max(a.shape, default=0) for a in headers.values() if a.size), default=0)
         for name in "input_size", "hidden_size", "output_size":
+            if name not in config:
+                raise ValueError(f"its config has no {name}")
             if config[name] > largest:
                 raise ValueError(f"its {name}, {config[name]}, is that of no array in it")
         if config.get("num_layers", 1) > len(headers):
