@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arguments import Array, check_size
+from ..arguments import Array, check_function, check_size
 from ..losses import cross_entropy
 from .examples import Examples, Loss, Model, Transform
 
@@ -65,6 +65,7 @@ def evaluate(
         If the arguments do not fit together, or a number in x or y is not finite.
     """
     check_size("batch_size", batch_size)
+    check_function("model", model, "an LSTMModel, or a function of x that returns logits and state")
     examples = Examples.of(model, x, y, lengths, transform, loss)
     examples.check_finite()
     parts: list[Array] = []

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import Array
+from ..arguments import Array, check_function
 from . import wrong_data
 
 __all__ = ["Batch", "Examples", "Loss", "Model", "Transform", "pad_sequences"]
@@ -79,6 +79,8 @@ class Examples(NamedTuple):
             If x, y, lengths, the model and the loss do not fit together.
         """
         x, y, lengths = wrong_data.check_arrays(x, y, lengths)
+        if transform is not None:
+            check_function("transform", transform, "a function of a batch of x")
         lstm = getattr(model, "lstm", None)
         batch_first = getattr(model, "batch_first", getattr(lstm, "batch_first", True))
         every_step = getattr(model, "readout", "last") == "all"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..arguments import Array
+from ..arguments import Array, check_function
 from ..losses import cross_entropy
 from ..optim import Optimizer
 from .display import Display
@@ -109,6 +109,8 @@ def fit(
         _check_validation(model, validation, transform, loss)
     elif keep_best:
         raise ValueError("keep_best: expected validation=(x, y) beside it")
+    if callback is not None:
+        check_function("callback", callback, "a function of a record")
     settings: dict[str, Any] = {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
     settings |= {"lengths": lengths, "window": window, "schedule": schedule}
     settings |= {"max_norm": max_norm, "transform": transform, "loss": loss, "start": start}

@@ -53,9 +53,15 @@ class Plan(NamedTuple):
         """How many steps of training an epoch takes."""
         return self.batches * self.windows
 
-    def check_start(self, step: int, state: tuple[Array, ...]) -> None:
-        """Refuse to go on in the middle of a batch without the state."""
-        if step % self.windows and not state:
+    def check_start(self, start: Any, epochs: int) -> None:
+        """Refuse to go on behind the end, or in the middle of a batch without the state."""
+        step, end = start.step, epochs * self.steps_per_epoch
+        if step > end:
+            raise ValueError(
+                f"start: expected at most step {end}, the end of epoch {epochs}, given {step}; "
+                "epochs counts those before start, too"
+            )
+        if step % self.windows and not start.state:
             raise ValueError(
                 f"start: with window={self.window} expected the state of the window before, or a "
                 f"step that is a multiple of {self.windows}; given step {step} without it"

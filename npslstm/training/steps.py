@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array, check_number, check_size
+from ..arguments import Array, check_function, check_number, check_size
 from ..losses import cross_entropy
 from ..optim import Optimizer, clip_grad_norm
 from .evaluation import count_hits
@@ -100,9 +100,9 @@ def training_steps(
         If the arguments do not fit together.
     """
     examples = Examples.of(model, x, y, lengths, transform, loss)
+    _check_settings(model, optimizer, epochs, window, schedule, start)
     plan = Plan.of(examples, batch_size, window, start.seed)
-    _check_settings(model, optimizer, epochs, window)
-    plan.check_start(start.step, start.state)
+    plan.check_start(start, epochs)
     # Optimisers square the gradient; where its square overflows they would stop without a word.
     largest_norm = math.sqrt(min(np.finfo(param.dtype).max for param in model.params.values()))
     loss_sum, hits, weights = start.loss_sum, start.hits, _class_weights(loss, examples.y)
@@ -201,11 +201,22 @@ def _class_weights(loss: Loss, y: Array) -> Array | None:
     return weights / max(np.float64(1e-300), weights.max())
 
 
-def _check_settings(model: Any, optimizer: Any, epochs: int, window: int | None) -> None:
+def _check_settings(
+    model: Any, optimizer: Any, epochs: Any, window: Any, schedule: Any, start: Any
+) -> None:
+    if not (hasattr(model, "params") and hasattr(model, "loss_and_grads")):
+        expected = "an LSTMModel, or an object with params and loss_and_grads"
+        raise TypeError(f"model: expected {expected}, given {type(model).__name__}")
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer: expected an optimiser such as Adam(1e-3), given {optimizer!r}")
-    if epochs != 0:
-        check_size("epochs", epochs)
+    check_size("epochs", epochs, least=0)
+    if schedule is not None:
+        check_function("schedule", schedule, "a function such as cosine(0.1, steps)")
+    if not isinstance(start, Progress):
+        expected = "Progress(seed=...), or that of a checkpoint"
+        raise TypeError(f"start: expected {expected}, given {type(start).__name__}")
+    for name, count in ("seed", start.seed), ("step", start.step):
+        check_size(f"{name} of start", count, least=0)
     if window is not None and getattr(getattr(model, "lstm", None), "bidirectional", False):
         raise ValueError(
             "window: expected a model of one direction; the other one would carry its state from "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,8 @@ def check_sequences(sequences: Any) -> list[Array]:
             f"sequences: expected a list of arrays, given one array {sequences.shape}: nothing "
             "has to be padded"
         )
+    if not isinstance(sequences, Iterable):
+        raise TypeError(f"sequences: expected a list of arrays, given {type(sequences).__name__}")
     sequences = list(sequences)
     for k, sequence in enumerate(sequences):
         if isinstance(sequence, np.ndarray):

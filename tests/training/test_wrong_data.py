@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from npslstm import LSTMModel, evaluate, fit, mean_squared_error
+from npslstm import LSTM, LSTMModel, evaluate, fit, mean_squared_error, pad_sequences
 from npslstm.optim import Adam
+from npslstm.training import Progress
 
 SETTINGS = {"epochs": 3, "batch_size": 4}
 X = np.ones((8, 5, 3), np.float32)
@@ -156,7 +157,23 @@ def test_numbers_without_their_last_axis(message, x, y):
     ("options", "message"),
     [
         ({"optimizer": Adam}, "optimizer: expected an optimiser such as Adam(1e-3), given <class"),
-        ({"epochs": -1}, "epochs: expected at least 1, given -1"),
+        ({"epochs": -1}, "epochs: expected at least 0, given -1"),
+        ({"epochs": 0.0}, "epochs: expected an integer, given float"),
+        ({"max_norm": None}, "max_norm: expected a number, given NoneType"),
+        (
+            {"schedule": 0.1},
+            "schedule: expected a function such as cosine(0.1, steps), given float",
+        ),
+        ({"transform": 3}, "transform: expected a function of a batch of x, given int"),
+        ({"callback": 3}, "callback: expected a function of a record, given int"),
+        ({"start": 3}, "start: expected Progress(seed=...), or that of a checkpoint, given int"),
+        ({"start": Progress(step=-3)}, "step of start: expected at least 0, given -3"),
+        ({"start": Progress(seed=0.5)}, "seed of start: expected an integer, given float"),
+        (
+            {"start": Progress(step=7)},
+            "start: expected at most step 6, the end of epoch 3, given 7; epochs counts those "
+            "before start, too",
+        ),
         ({"keep_best": True}, "keep_best: expected validation=(x, y) beside it"),
         ({"validation": X}, "validation: expected (x, y) or (x, y, lengths)"),
         ({"validation": (X, Y + 1)}, "validation: labels y: expected integers in [0, 4), given 4"),
@@ -167,6 +184,21 @@ def test_settings_that_do_not_fit(options, message):
     settings = SETTINGS | {"optimizer": Adam()} | options
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         fit(LSTMModel(3, 5, 4, rng=0), X, Y, **settings)
+
+
+@pytest.mark.parametrize("model", [LSTM(3, 4), 3, None])
+def test_what_is_no_model(model):
+    expected = f"model: expected an LSTMModel, or .*, given {type(model).__name__}"
+    with pytest.raises(TypeError, match=expected):
+        fit(model, X, Y, optimizer=Adam(), **SETTINGS)
+    if not callable(model):
+        with pytest.raises(TypeError, match=expected):
+            evaluate(model, X, Y)
+
+
+def test_sequences_are_a_list():
+    with pytest.raises(TypeError, match="sequences: expected a list of arrays, given int"):
+        pad_sequences(3)
 
 
 def test_windows_are_read_in_one_direction():
