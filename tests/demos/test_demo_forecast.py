@@ -314,7 +314,8 @@ def test_a_series_that_repeats_itself_exactly_ends_with_its_table(capsys, tmp_pa
         ('day,level\n1,2\n"2,3\n4,5\n', "line 4: unexpected end of data; is a quotation mark"),
         (f'day,level\n1,"{"x" * 200_000}"\n', "line 2: field larger than field limit (131072)"),
         ("day,level\n1,é\n".encode("latin-1"), "mine.csv: expected text in UTF-8"),
-        ("", "--column: expected one of ; given level"),
+        ("", "mine.csv: expected a first line that names the columns, given none"),
+        ("\n1,2\n", "mine.csv: expected a first line that names the columns, given none"),
     ],
 )
 def test_a_file_that_says_something_else_is_not_misread(tmp_path, text, message):

@@ -61,6 +61,8 @@ def read_series(path: Path, column: str) -> Series:
 
 def _read_rows(reader, path: Path, column: str) -> Series:
     names = next(reader, [])
+    if not names:
+        raise ValueError(f"{path}: expected a first line that names the columns, given none")
     if names.count(column) != 1:
         found = "it is there more than once" if column in names else f"given {column}"
         raise ValueError(f"--column: expected one of {', '.join(names)}; {found}")
