@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 __all__ = [
     "Array",
+    "as_array",
     "check_array",
     "check_cache",
     "check_cache_type",
@@ -65,10 +67,19 @@ def check_function(name: str, given: Any, expected: str = "a function") -> None:
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return the dtype of parameters to be made: float32 or float64."""
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
+    with contextlib.suppress(TypeError):  # bfloat16, say, which NumPy does not have
+        dtype = np.dtype(dtype)
+    if not isinstance(dtype, np.dtype) or dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype: expected float32 or float64, given {dtype}")
     return dtype
+
+
+def as_array(name: str, given: Any) -> Array:
+    """Return an array, or what NumPy makes of a list."""
+    try:
+        return np.asarray(given)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(f"{name}: expected lists of one length; {error}") from None
 
 
 def check_plain(name: str, array: Any) -> None:
@@ -160,7 +171,7 @@ def check_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray[Any, np.dty
     """Return ``lengths`` as (N,) integers, each from 0 to T."""
     if isinstance(lengths, np.ndarray):
         check_plain("lengths", lengths)
-    array = np.asarray(lengths)
+    array = as_array("lengths", lengths)
     if array.shape != (rows,):
         raise ValueError(f"lengths: expected shape ({rows},), one a row, given {array.shape}")
     if rows and array.dtype.kind not in "iu":
@@ -181,7 +192,7 @@ def check_x(x: Any, lengths: Any, batch_first: bool) -> None:
     if lengths is None or np.ndim(x) != 3:
         return
     rows, steps = x.shape[:2] if batch_first else x.shape[1::-1]
-    given = np.asarray(lengths)
+    given = as_array("lengths", lengths)
     turned = given.shape == (steps,) != (rows,) and given.dtype.kind in "iu"
     if turned and np.all(given <= rows):
         read = "(N, T, D)" if batch_first else "(T, N, D)"
@@ -230,21 +241,8 @@ def check_labels(
 ) -> Array:
     """Return labels as an array once they fit: integers in [0, K), one for each row.
 
-    Parameters
-    ----------
-    name : str
-        What to call them; the last word is what a remedy calls the array.
-    labels : array
-    shape : tuple of int
-    classes : int
-        K.
-    counted : boolean array, optional
-        Where they must be in range; everywhere by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they do not; the message says what to do about the usual mistakes.
+    The last word of ``name`` is what a remedy calls the array. Where they are not ``counted``, they
+    may be out of range.
     """
     variable = name.split()[-1]
     if isinstance(labels, np.ma.MaskedArray):
@@ -252,7 +250,7 @@ def check_labels(
             f"{name}: expected a plain array, given a masked one, whose mask would be ignored; "
             f"use {variable}.data with mask=~{variable}.mask"
         )
-    labels = np.asarray(labels)
+    labels = as_array(name, labels)
     one_hot = ""
     if is_one_hot(labels, shape, classes):
         one_hot = f"; they look one-hot: use {variable}.argmax(axis=-1)"

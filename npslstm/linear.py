@@ -18,7 +18,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arguments import Array, check_array, check_cache_type, check_pair, check_size, generator
+from .arguments import (
+    Array,
+    as_array,
+    check_array,
+    check_cache_type,
+    check_pair,
+    check_size,
+    generator,
+)
 from .parameters import Layer, Parameters, draw
 
 __all__ = ["Linear", "LinearCache", "Readout"]
@@ -169,7 +177,7 @@ class Readout:
             expected, other = (x.shape[not first],), (x.shape[first],)
             read = "(N, T, D)" if first else "(T, N, D)"
             remedy = f"x {x.shape} is read as {read}: with batch_first={not first} they would fit"
-        y = np.asarray(y)
+        y = as_array("y", y)
         labels = np.issubdtype(y.dtype, np.integer)  # and targets have an axis more
         given = y.shape if labels else y.shape[: len(expected)]
         if given != expected and given == other:

@@ -19,6 +19,7 @@ from .arguments import (
     Array,
     check_array,
     check_cache_type,
+    check_dtype,
     check_like,
     check_loss,
     check_size,
@@ -275,7 +276,14 @@ class LSTMModel(Readout, Layer):
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write configuration and weights to one ``.npz`` (``files/README.md``: its promises)."""
+        """Write configuration and weights to one ``.npz`` (``files/README.md``: its promises).
+
+        Raises
+        ------
+        TypeError
+            If the model is complex, which :meth:`load` would refuse.
+        """
+        check_dtype(self.dtype)
         write_npz(path, {"config": np.array(json.dumps(self.config)), **self.params})
 
     @classmethod

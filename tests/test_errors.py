@@ -91,6 +91,8 @@ WRONG_VALUES = {
     "x: expected shape (T, N, 3), given (1, 7, 6, 3)": lambda: ONE(X[None]),
     "h of state: expected shape (4, 6, 4), given (1, 6, 4)": lambda: DEEP(X, (H, H)),  # one of four
     "h of state: expected shape (1, 4), given (1, 6, 4)": lambda: ONE(ROW, (H, H)),
+    "lengths: expected lists of one length; ": lambda: ONE(X, lengths=[[1], [1, 2]]),
+    "y: expected lists of one length; ": lambda: MODEL.loss_and_grads(X, [[1], [1, 2]]),
     "lengths: expected 0 to T = 7, given 8": lambda: ONE(X, lengths=[7, 8, 0, 1, 2, 3]),
     "lengths: expected 0 to T = 7, given -1": lambda: ONE(X, lengths=[7, 7, 0, 1, -1, 3]),
     "dropout_masks: expected 1 arrays, given 2": masks(zeros(7, 6, 8), zeros(7, 6, 8)),
@@ -126,6 +128,7 @@ WRONG_TYPES = {
     "hidden_size: expected an integer, given str": lambda: LSTM(3, "4"),
     "num_layers: expected an integer, given bool": lambda: LSTM(3, 4, True),
     "dtype: expected float32 or float64, given float16": lambda: LSTMCell(3, 4, dtype=np.float16),
+    "dtype: expected float32 or float64, given bfloat16": lambda: LSTM(3, 4, dtype="bfloat16"),
     "dtype: expected float32 or float64, given int64": lambda: LSTM(3, 4, dtype=np.int64),
     "rng: expected a numpy.random.Generator, an int or None, given str": (
         lambda: LSTMModel(3, 4, 5, rng="seed")

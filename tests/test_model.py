@@ -132,6 +132,13 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path):
         LSTMModel.load(path)
 
 
+def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path):
+    model, path = LSTMModel(3, 4, 5, rng=0), tmp_path / "model.npz"
+    with pytest.raises(TypeError, match="dtype: expected float32 or float64, given complex128"):
+        model.astype(np.complex128).save(path)
+    assert not path.exists()
+
+
 def test_a_model_and_a_checkpoint_say_how_each_is_loaded(tmp_path):
     model, path = LSTMModel(3, 4, 5, rng=0), tmp_path / "file.npz"
     save_checkpoint(path, model, Adam(), Progress(), {"hidden": 4})

@@ -29,6 +29,7 @@ from .blank import Blank, blank
 __all__ = ["CheckpointError", "NpzFile", "open_npz", "read_npz", "write_npz"]
 
 SEAL = 64  # hexadecimal digits of a SHA-256
+LONGEST_NAME = 2**16 - 1  # bytes of a name in a zip
 CHUNK = 2**20  # bytes read at once for it
 KINDS = "fciuU"  # numbers and text: what can be read without trusting the file
 # How a .npy of these begins. NumPy's own reader would evaluate the header as Python.
@@ -233,8 +234,9 @@ def _check_storable(name: str, array: Array) -> None:
     dtype = np.asarray(array).dtype
     if dtype.kind not in KINDS:
         raise TypeError(f"{name}: expected numbers or text, given dtype {dtype}")
-    if zipfile.ZipInfo(f"{name}.npy").filename != f"{name}.npy":
-        raise ValueError(f"{name!r}: not a name that a file in a zip can have")
+    file = f"{name}.npy"
+    if zipfile.ZipInfo(file).filename != file or len(file.encode()) > LONGEST_NAME:
+        raise ValueError(f"{name[:80]!r}: not a name that a file in a zip can have")
 
 
 def _header(name: str, stream: Any) -> tuple[np.dtype[Any], tuple[int, ...], int]:

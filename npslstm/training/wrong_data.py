@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arguments import (
     Array,
+    as_array,
     check_array,
     check_labels,
     check_lengths,
@@ -32,7 +33,7 @@ def check_arrays(x: Any, y: Any, lengths: Any) -> tuple[Array, Array, Array | No
         given = "one of objects" if isinstance(x, np.ndarray) else type(x).__name__
         remedy = "; sequences of different lengths: x, lengths = pad_sequences(x)"
         raise TypeError(f"x: expected a NumPy array of numbers, given {given}{remedy}")
-    y = y if isinstance(y, np.ndarray) else np.asarray(y)
+    y = y if isinstance(y, np.ndarray) else as_array("y", y)
     for name, array in ("x", x), ("y", y):
         if isinstance(array, np.ma.MaskedArray):
             raise TypeError(f"{name}: expected a plain array, given a masked one; use {name}.data")
@@ -135,7 +136,7 @@ def check_sequences(sequences: Any) -> list[Array]:
     for k, sequence in enumerate(sequences):
         if isinstance(sequence, np.ndarray):
             check_plain(f"sequences[{k}]", sequence)
-    arrays = [np.asarray(sequence) for sequence in sequences]
+    arrays = [as_array(f"sequences[{k}]", sequence) for k, sequence in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences: expected at least one, given none")
     for k, array in enumerate(arrays):

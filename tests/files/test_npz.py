@@ -78,6 +78,7 @@ def test_the_same_arrays_give_the_same_bytes(path, monkeypatch):
             "an array without a mask",
         ),
         ({"bad\0name": np.ones(2)}, ValueError, "not a name"),
+        ({"é" * 35_000: np.ones(2)}, ValueError, "é': not a name"),
     ],
 )
 def test_what_would_not_come_back_is_not_written(path, bad, error, words):

@@ -196,9 +196,13 @@ def test_what_is_no_model(model):
             evaluate(model, X, Y)
 
 
-def test_sequences_are_a_list():
+def test_sequences_are_a_list_of_arrays():
     with pytest.raises(TypeError, match="sequences: expected a list of arrays, given int"):
         pad_sequences(3)
+    with pytest.raises(ValueError, match=r"sequences\[1\]: expected lists of one length"):
+        pad_sequences([[[1, 2]], [[1], [1, 2]]])
+    with pytest.raises(ValueError, match="y: expected lists of one length"):
+        evaluate(LSTMModel(3, 4, 5), X, [[1], [1, 2]])
 
 
 def test_windows_are_read_in_one_direction():
