@@ -142,6 +142,9 @@ def from_torch(module: Any) -> LSTMModel | Recurrent | LSTMCell:
             "module: expected a torch.nn.LSTM, GRU, RNN or LSTMCell, or what to_torch made of an "
             f"LSTMModel, given {type(module).__name__}"
         )
+    if any("parametrizations." in name for name in module.state_dict()):
+        remedy = "use torch.nn.utils.parametrize.remove_parametrizations for each first"
+        raise ValueError(f"module: expected plain weights, given parametrized ones; {remedy}")
     dtype = _numpy_dtype(next(module.parameters()).dtype)
     layers = getattr(module, "lstm", module)
     ours: dict[str, Any] = {"standard": LSTM, "gru": GRU, "rnn": RNN}
