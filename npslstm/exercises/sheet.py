@@ -16,6 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files.atomic import regular_mode
+
 __all__ = ["SHEETS", "Blank", "NoExercise", "Sheet", "blanks_left", "read", "sheet"]
 
 FOLDER = resources.files("npslstm.exercises") / "sheets"
@@ -106,6 +108,8 @@ def read(path: Path) -> tuple[Sheet, str]:
         If there is no such file, it is not text, or it defines no function of an exercise.
     """
     try:
+        if regular_mode(path) is None:  # a FIFO would wait for ever
+            raise OSError("it is not a regular file")
         with tokenize.open(path) as file:
             text = file.read()
     except (OSError, SyntaxError, ValueError, LookupError) as error:

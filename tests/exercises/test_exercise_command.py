@@ -179,6 +179,16 @@ def test_a_folder_is_no_exercise(capsys):
     assert "cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+@pytest.mark.parametrize("arguments", [[], ["check", "z.py"]])
+def test_a_fifo_is_not_opened(arguments, capsys):
+    os.mkfifo("z.py")
+    assert run(*arguments) == (2 if arguments else 0)
+    assert ("z.py: cannot be read: it is not a regular file" in capsys.readouterr().err) == bool(
+        arguments
+    )
+
+
 @pytest.mark.parametrize("arguments", [["start", "9"], ["start"], ["check"], ["judge", "2"]])
 def test_bad_arguments_are_explained(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):

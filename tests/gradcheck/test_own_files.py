@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ def test_a_file_that_cannot_be_checked(capsys, tmp_path, old, new, said):
     path.write_text(LINEAR.replace(old, new), encoding="utf-8")
     assert main(["gradcheck", str(path)]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_fifo_is_not_opened(capsys, tmp_path):
+    os.mkfifo(tmp_path / "mine.py")
+    assert main(["gradcheck", str(tmp_path / "mine.py")]) == 2
+    assert "expected a Python file, given what is not a regular file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

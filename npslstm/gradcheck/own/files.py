@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...files.atomic import regular_mode
 from ..check import check_gradients
 from ..report import GradientReport
 
@@ -35,6 +36,8 @@ def load(path: str | Path) -> ModuleType:
         Whatever its code raises.
     """
     path = Path(path)
+    if regular_mode(path) is None:  # a FIFO would wait for ever
+        raise OSError(f"{path}: expected a Python file, given what is not a regular file")
     source = path.read_bytes()  # Python knows of marks and comments that name an encoding
     module = ModuleType(f"own file {path.stem}")  # no name that an import could mean
     module.__file__ = str(path)
