@@ -58,7 +58,7 @@ WRONG_FORWARD = {
         "the gates are σ(2a), and backward agrees",
         (
             Patch(gates, "sigmoid", instead(lambda z: 0.5 + 0.5 * np.tanh(z))),
-            Patch(standard.Standard, "scale", instead(np.ones((4, 1, 1)))),
+            Patch(standard.Standard, "scale", instead(np.ones((4, 1, 1), np.float32))),
             Patch(gates, "local_derivatives", after(doubled_sigmoids)),
             Patch(standard, "fast_derivatives", after(doubled_sigmoids_in_place)),
         ),
