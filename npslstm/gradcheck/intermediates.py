@@ -114,12 +114,11 @@ def check_step(
         tiny=any(0 < norm(array) <= UNDERFLOW for array in given.values()),
     )
 
-    # A local derivative is made of gates, of size 1, and of c_prev.
-    terms = {"loss": 0.0, "h": 1.0, "c": np.maximum(1, np.abs(around.before[-1]))}
+    terms = _terms(kind, values, around.params, delivered, comparison.scale)
 
     def row(line: Line, gradient: Array) -> GradientRow:
         of, at = function(line), values[line.moved]
-        found = comparison.row(line.name, of, at, gradient, terms[line.target])
+        found = comparison.row(line.name, of, at, gradient, terms[line.name])
         _, number, formula, _ = line.equation
         return replace(found, equation=number, formula=formula)
 
@@ -182,6 +181,40 @@ def _analytic(
     )
     named = dict(zip(map(_slope, kind.local), local, strict=True))
     return named | gradients | {_short(name): grad for name, grad in grads.items()}
+
+
+def _terms(
+    kind: Kind,
+    values: Params,
+    params: Params,
+    delivered: dict[str, Array],
+    upstream: float,
+) -> dict[str, Array]:
+    """Return the size of the terms that each quantity is a sum or a product of.
+
+    A rounded sum is off by a few ε of its terms, however little of them is left. (15)-(19) are
+    sums of products, so that with |·| of each factor they give these sizes.
+    """
+    size = {name: np.abs(value) for name, value in values.items()}
+    # A local derivative subtracts gates, known to ε of 1, and multiplies by values of the step,
+    # c_prev say, and in some kinds by a peephole. So it is off by ε of these, also where it is 0.
+    factors = (size["h_before"], *(size[name] for name in kind.names if name != "h"))
+    slope = np.maximum(1.0, np.max(factors, axis=0))
+    slope = slope * (1 + sum(size[name] for name in kind.extra))
+    # What arrives is what is left of the upstream gradients, times gates known to ε of 1.
+    arrived = {name: np.abs(gradient) + upstream for name, gradient in delivered.items()}
+    gradients, grads = step_backward(
+        kind,
+        {name: size[name] for name in params},
+        (size["x"], size["h_prev"], size.get("c_prev")),
+        size,
+        [slope] * len(kind.local),
+        arrived["dh"],
+        arrived.get("dc_in"),
+    )
+    named = dict.fromkeys(map(_slope, kind.local), slope)
+    named |= arrived | gradients | {_short(name): grad for name, grad in grads.items()}
+    return {name: np.abs(terms) for name, terms in named.items()}  # where a mistake is made
 
 
 def _moved(local: str) -> str:

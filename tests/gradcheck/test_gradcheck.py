@@ -375,6 +375,22 @@ def test_a_large_layer_is_checked_line_by_line_along_directions():
     assert all(row.index is None for row in report.rows)
 
 
+@pytest.mark.parametrize(
+    ("variant", "sizes", "seed", "weights", "inputs"),
+    [
+        ("standard", (3, 4), 56, 1, 10),
+        ("cifg", (4, 4), 76, 1, 30),
+    ],
+)
+def test_terms_that_cancel_are_no_wrong_line(variant, sizes, seed, weights, inputs):
+    layer = LSTM(*sizes, variant=variant, dtype=np.float64, rng=seed)
+    for param in layer.params.values():
+        param *= weights
+    x = inputs * np.random.default_rng(seed).normal(size=(4, 2, sizes[0]))
+    report = check_gradients(layer, x, mode="intermediates", **SHORT)
+    assert report.passed, str(report)
+
+
 @pytest.mark.parametrize("at", [(0, 0), (0, 1), (0, 2), (1, 1)])
 def test_the_wrong_line_is_named_at_any_step(at):
     """What arrives wrong from later steps is put right, so that it is no fault of this step's."""
