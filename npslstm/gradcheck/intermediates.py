@@ -283,6 +283,8 @@ def _place(
     if lengths is not None:
         rows = x.shape[0 if layers.batch_first else 1] if x.ndim == 3 else 1
         steps = int(max(check_lengths(lengths, rows, steps), default=0))
+    if not steps:
+        raise ValueError("x: expected a row with a step to look at, given rows of length 0")
     layer, step, direction = (*(at or (0, steps // 2)), 0)[:3]
     bounds = {
         "layer": (layer, layers.num_layers),

@@ -420,6 +420,12 @@ def test_a_step_that_is_not_there(at, said):
         check_gradients(LSTM(3, 2, 2, **FLOAT), random(3, 2, 3), mode="intermediates", at=at)
 
 
+@pytest.mark.parametrize(("x", "lengths"), [(random(0, 2, 3), None), (random(3, 2, 3), [0, 0])])
+def test_rows_without_a_step(x, lengths):
+    with pytest.raises(ValueError, match="x: expected a row with a step to look at"):
+        check_gradients(LSTM(3, 2, **FLOAT), x, mode="intermediates", lengths=lengths)
+
+
 # What it says.
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
 
 import numpy as np
 import pytest
 from strangers import load
 
 from npslstm.gradcheck import check_gradients, of_object
+from npslstm.gradcheck.own.paths import copied
 
 X = np.random.default_rng(0).standard_normal((3, 2))
 SHORT = {"verbose": False}
@@ -46,6 +49,31 @@ def passes(pair, rows, x=X, **options):
 def test_the_strangers_with_objects(name):
     module = load(name)
     passes(module.layer, {*module.layer.params, "x"}, module.example())
+
+
+@pytest.mark.parametrize("lift", [False, True])
+@pytest.mark.parametrize("held", [np, threading.Lock(), sys.stderr], ids=["np", "lock", "file"])
+def test_an_object_may_hold_what_refuses_to_be_copied(held, lift):
+    made = Linear()
+    made.held = [held]
+    passes(made, {"W", "b", "x"}, lift=lift)
+    passes(of_object(lambda: copied(made), ("W", "b"), "d{}", lift=lift), {"W", "b", "x"})
+
+
+def test_gradients_in_a_dictionary_come_before_attributes():
+    class InDictionaries:
+        def __init__(self):
+            self.params, self.grads, self.dW = {"W": np.ones((2, 3))}, {}, np.zeros((2, 3))
+
+        def forward(self, x):
+            self.x = x
+            return x @ self.params["W"]
+
+        def backward(self, dy):
+            self.grads["W"] = self.x.T @ dy
+            return dy @ self.params["W"].T
+
+    passes(InDictionaries(), {"W", "x"})
 
 
 @pytest.mark.parametrize("name", ["attributes", "diffs", "keras", "lists"])

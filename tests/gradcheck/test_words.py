@@ -44,6 +44,12 @@ def test_gradients_that_are_clipped_or_scaled():
     ]
 
 
+def test_a_ratio_that_cannot_be_seen_is_not_said():
+    one_entry = RIGHT["U"].copy()
+    one_entry[1, 2] += 1e-6
+    assert said(U=one_entry) == said(U=RIGHT["U"] * (1 + 1e-9)) == []
+
+
 def test_gradients_that_are_zero():
     nothing = RIGHT | {"c0": np.zeros((2, 4))}
     assert said(nothing) == ["outputs do not depend on c0: its gradient is 0"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from ...arguments import Array
 from .lift import lifting
 from .pairs import named_gradients
-from .paths import Paths, change_arrays, get, gradient_at, places_of
+from .paths import Paths, change_arrays, copied, get, gradient_at, places_of
 
 __all__ = ["ObjectPair", "guessed", "of_object"]
 
@@ -110,7 +109,7 @@ def of_object(
         return *outputs[:takes], (made, cache, wanted, x)
 
     def run_backward(cache: Any, *doutputs: Any) -> tuple[Any, dict[str, Any]]:
-        made, own_cache, wanted, x = copy.deepcopy(cache)
+        made, own_cache, wanted, x = copied(cache)
         given = list(doutputs)
         if cache_at is not None:
             given.insert(cache_at, own_cache)
@@ -148,13 +147,13 @@ def guessed(layer: Any, x: Array, lift: bool = False) -> ObjectPair:
     """
     for name in CONTAINERS:
         if isinstance(getattr(layer, name, None), Mapping | list | tuple):
-            return of_object(lambda: copy.deepcopy(layer), name, lift=lift)
+            return of_object(lambda: copied(layer), name, lift=lift)
     arrays = {
         name: value
         for name, value in vars(layer).items()
         if isinstance(value, np.ndarray) and value.dtype.kind == "f"
     }
-    made = copy.deepcopy(layer)
+    made = copied(layer)
     outputs = made.forward(x)
     made.backward(*map(np.ones_like, outputs if isinstance(outputs, tuple) else (outputs,)))
     found = [n for n in arrays if gradient_at(made, list(arrays), n, (n,), None) is not None]
@@ -163,7 +162,7 @@ def guessed(layer: Any, x: Array, lift: bool = False) -> ObjectPair:
             f"layer: expected parameters with gradients beside them, given {type(layer).__name__} "
             "in which none are found; of_object(make, params=(…), grads=…) says where they are"
         )
-    return of_object(lambda: copy.deepcopy(layer), tuple(found), lift=lift)
+    return of_object(lambda: copied(layer), tuple(found), lift=lift)
 
 
 def _takes(backward: Callable[..., Any]) -> tuple[int | None, int | None]:

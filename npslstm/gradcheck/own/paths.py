@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, ModuleType
@@ -12,7 +13,7 @@ import numpy as np
 from ...arguments import Array
 from .pairs import PATTERNS, named_gradients
 
-__all__ = ["Paths", "Place", "change_arrays", "get", "gradient_at", "places_of"]
+__all__ = ["Paths", "Place", "change_arrays", "copied", "get", "gradient_at", "places_of"]
 
 Paths = str | Sequence[str]
 Place = tuple[str | int, ...]  # a way through attributes and entries: ("cell", "W"), ("weights", 0)
@@ -61,6 +62,8 @@ def gradient_at(made: Any, names: list[str], name: str, place: Place, grads: Pat
             *(f"grads[{pattern}]" for pattern in PATTERNS),
             "grads",
         ]
+        if inside:  # params in a dictionary or a list have, as a rule, gradients in another
+            patterns = patterns[len(PATTERNS) - 1 :] + patterns[: len(PATTERNS) - 1]
     elif isinstance(grads, str):
         patterns = [grads]
     else:
@@ -104,6 +107,29 @@ def change_arrays(made: Any, change: Callable[[Array], Array]) -> None:
         return known[id(value)][1]
 
     changed(made)
+
+
+def copied(made: Any) -> Any:
+    """Copy an object, but not what refuses to be copied: a module, a file, a lock is shared."""
+    shared: dict[int, Any] = {}
+    while True:
+        try:
+            return copy.deepcopy(made, dict(shared))
+        except TypeError as error:
+            refused = _refused(error)
+            if id(refused) in shared:
+                raise
+            shared[id(refused)] = refused
+
+
+def _refused(error: TypeError) -> Any:
+    """Return the innermost object that was being copied."""
+    refused, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is copy.deepcopy.__code__:
+            refused = trace.tb_frame.f_locals["x"]
+        trace = trace.tb_next
+    return refused
 
 
 def _change_inside(made: Any, changed: Callable[[Any], Any]) -> None:

@@ -146,6 +146,8 @@ def _scaled(rows: int) -> Callable[[Gradients, Gradients, Sequence[str]], Seen]:
             a, b = given[name].ravel(), right[name].ravel()
             size = float(b @ b)
             ratio = float(a @ b) / size if size else 0.0
+            if abs(ratio - 1) <= EQUAL:  # not seen in what is printed, and not what is wrong
+                continue
             if b.size > 1 and ratio and np.linalg.norm(a - ratio * b) <= EQUAL * np.linalg.norm(a):
                 near = next((r for r in groups if abs(r - ratio) <= EQUAL * abs(r)), ratio)
                 groups.setdefault(near, []).append(name)
