@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
+import inspect
 import io
 import json
 import linecache
@@ -108,6 +109,7 @@ def _examine_blanks(asked: Sheet, text: str, path: str, tell: Tell, skip: set[st
                 if function not in module:
                     continue  # its blanks stay blank
                 try:
+                    _check_order(module[function], asked.functions[function])
                     module[function](**_arguments(asked, function, problem))
                 except KeyboardInterrupt:
                     raise
@@ -115,7 +117,7 @@ def _examine_blanks(asked: Sheet, text: str, path: str, tell: Tell, skip: set[st
                     reason, line = described(error, path)
                     if isinstance(error, TypeError) and line is None:
                         arguments = ", ".join(asked.functions[function])
-                        reason = f"{function} must take the arguments {arguments}"
+                        reason = f"{function} must take the arguments {arguments}, in this order"
                     for name in sorted(its - set(right)):
                         wrong = {"name": name, "line": line or 0, "causes": [reason]}
                         note(**wrong, case=case)
@@ -152,6 +154,13 @@ def _run_plainly(
                 if right is not None and not close(value, right):
                     reason = f"right where it is computed, but {function} returns another value"
                     tell(**wrong | {"name": name, "causes": [reason]})
+
+
+def _check_order(function: Callable[..., Any], wanted: Sequence[str]) -> None:
+    """Demand the arguments in their order, in which exercise 8 gives them, without names."""
+    own = [name for name in inspect.signature(function).parameters if name in wanted]
+    if sorted(own) == sorted(wanted) and own != list(wanted):
+        raise TypeError
 
 
 def _assigned(asked: Sheet, function: str) -> set[str]:

@@ -170,6 +170,7 @@ class Judge:
         self.fresh.discard(name)
         self.judged[name] = key
         if isinstance(right, range):
+            self.enter(self.lines[name], [name])  # if it never ends, its own line is to blame
             value = listed(value)  # an iterator can be read only once
         if close(value, right):
             self._verdict(name, [], key)

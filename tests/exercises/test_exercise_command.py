@@ -220,6 +220,27 @@ def test_endless_loops_are_ended_and_the_rest_is_judged():
     assert list(causes) == ["dc_dag"]
 
 
+@pytest.mark.parametrize(
+    ("order", "cause"),
+    [
+        ("iter(int, 1)", "step 1, 2, 3, 4 of 0 to 4 is never taken"),
+        (
+            "filter(None, iter(int, 1))",
+            "line 44 had not ended after 5 seconds: is this an endless loop?",
+        ),
+    ],
+)
+def test_an_order_without_end_is_the_only_name_that_is_wrong(order, cause):
+    assert outcome(4, limit=5.0, order=order) == {"order": cause}
+
+
+def test_swapped_arguments_are_told():
+    text = filled(1).replace("step_forward(x, h_prev,", "step_forward(h_prev, x,")
+    causes = {row.cause for row in check(Path(written(text)), 30.0).rows}
+    assert len(causes) == 1
+    assert "step_forward must take the arguments x, h_prev, c_prev, " in causes.pop()
+
+
 def test_a_file_that_does_not_end_before_any_function():
     path = written(filled(2) + "\nwhile True:\n    pass\n")
     causes = {row.cause for row in check(Path(path), 10.0).rows}
