@@ -20,6 +20,7 @@ from .mistakes.table import MISTAKES, mistake
 from .model import LSTMModel
 
 INPUTS, CLASSES = 3, 4  # D and K of the model that is checked
+MOST = 30_000_000  # numbers, some 4 GB with their gradients and complex copies
 DROPOUT = 0.25  # between its layers
 NOT_RUN = 2
 STATUS = {"passed": 0, UNDECIDED: 3, FAILED: 1}  # exit statuses by verdict, the worst last
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list_mistakes:
         print("\n".join(map(_described, MISTAKES)))
         return 0
+    _refuse_what_is_not_looked_at(parser, options)
     if options.file is not None:
         report = check_file(options.file, lift=options.lift, seed=options.seed)
         return NOT_RUN if report is None else STATUS[report.verdict]
@@ -46,6 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _gradcheck(options)
     except (MemoryError, ValueError) as error:
         parser.error(str(error))
+
+
+def _refuse_what_is_not_looked_at(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    """End with an error where an option would change nothing."""
+    plain = vars(parser.parse_args(["gradcheck"]))
+    given = {name for name, value in vars(options).items() if value != plain[name]}
+    if options.file is not None:
+        for name in sorted(given - {"file", "lift", "seed"}):
+            parser.error(f"--{name} is of the model that is made without a FILE.py; leave one out")
+    elif options.lift:
+        parser.error("--lift needs a FILE.py, whose buffers it is about")
+    if options.at is not None and not options.intermediates:
+        parser.error("--at needs --intermediates, the lines at one step")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _gradcheck(options: argparse.Namespace) -> int:
     """Build the model, make the mistake if one is wanted, and check; return the exit status."""
+    hidden, rows = options.hidden, options.steps * options.batch
+    numbers = 8 * options.layers * hidden * (hidden + rows)  # the weights, and what steps keep
+    if numbers > MOST:
+        raise ValueError(
+            f"--layers × --hidden × 8 × (--hidden + --steps × --batch): expected at most {MOST:,} "
+            f"numbers to be kept, given {numbers:,}; make one of them smaller"
+        )
     needs = MISTAKES[options.mutate].needs if options.mutate else ()
     rng = np.random.default_rng(options.seed)
     model = LSTMModel(

@@ -54,6 +54,8 @@ SHORT = ("--hidden", "5", "--max-steps", "2", "--batch-size", "7")
             f"argument --checkpoint: '{'n' * 30}'… of 300 characters: File",
         ),
         ("--checkpoint a --torch", "--checkpoint: training in PyTorch is not saved"),
+        ("--device cuda", "--device needs --torch"),
+        ("--parity-steps 3", "--parity-steps needs --torch"),
         ("--export a.npz", "argument --export: expected a path that ends in .onnx, given 'a.npz'"),
         ("--export no/a.onnx", "argument --export: 'no/a.onnx': there is no folder no"),
         ("--export a.onnx --dtype float64", "--export needs --dtype float32, given float64"),

@@ -142,6 +142,9 @@ def parse(argv: list[str] | None, description: str | None) -> argparse.Namespace
     if args.dropout and args.layers == 1:
         parser.error("--dropout acts between layers, so it needs --layers 2 or more")
     check_kind_options(parser, args)
+    for option in () if args.torch else ("device", "parity_steps"):
+        if getattr(args, option) != parser.get_default(option):
+            parser.error(f"--{option.replace('_', '-')} needs --torch, for it is about PyTorch")
     if args.torch and args.variant != "standard":
         parser.error("--torch needs --variant standard, the only one that PyTorch has")
     if args.export:
