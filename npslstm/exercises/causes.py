@@ -45,7 +45,7 @@ def causes(name: str, value: Any, right: Any, names: Names) -> tuple[list[str], 
     array = _array(value)
     if array is None:
         kind = "None" if value is None else f"a {type(value).__name__}"
-        if isinstance(value, np.ndarray):
+        if type(value) is np.ndarray:
             kind = f"an array of {value.dtype}"
         return [f"is {kind}, expected an array of numbers, of shape {right.shape}"], ""
     whole = np.broadcast_to(array, right.shape) if array.ndim == 0 else array
@@ -219,7 +219,9 @@ def listed(value: Any) -> list | None:
 
 
 def _array(value: Any) -> Array | None:
-    """Return a value as an array of numbers, or None."""
+    """Return a value as an array of numbers, or None: masked arrays compute otherwise."""
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        return None
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):

@@ -102,7 +102,10 @@ class _Function:
         self, s: ast.stmt, after: set[str], place: str, is_loop: bool
     ) -> tuple[list[ast.stmt], set[str]]:
         """Rewrite one statement, given the blanks that are assigned next after it."""
-        if isinstance(s, ast.Return | ast.Pass | ast.Global | ast.Nonlocal):
+        if isinstance(s, ast.Global):  # the judge looks for the blanks among local names
+            s.names = [name for name in s.names if name not in self.names]
+            return [s] if s.names else [], after
+        if isinstance(s, ast.Return | ast.Pass | ast.Nonlocal):
             return [s], after
         stored = _stored(s) & self.names
         if is_loop or (isinstance(s, ast.If | ast.With | ast.Try) and len(stored) > 1):

@@ -234,6 +234,17 @@ def test_an_order_without_end_is_the_only_name_that_is_wrong(order, cause):
     assert outcome(4, limit=5.0, order=order) == {"order": cause}
 
 
+def test_a_global_name_is_judged_like_any_other():
+    text = filled(1).replace("    i =", "    global i\n    i =")
+    assert check(Path(written(text)), 30.0).passed
+
+
+def test_a_masked_array_is_told_where_it_is_made():
+    assert outcome(1, i="np.ma.array(sigmoid(a_i))") == {
+        "i": "is a MaskedArray, expected an array of numbers, of shape (3, 4)"
+    }
+
+
 def test_swapped_arguments_are_told():
     text = filled(1).replace("step_forward(x, h_prev,", "step_forward(h_prev, x,")
     causes = {row.cause for row in check(Path(written(text)), 30.0).rows}
