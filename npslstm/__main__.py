@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return NOT_RUN
     if "run" in options:
         return options.run(options)
     if options.list_mistakes:
@@ -67,7 +70,7 @@ def _refuse_what_is_not_looked_at(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m npslstm", allow_abbrev=False)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     check = commands.add_parser(
         "gradcheck",
         allow_abbrev=False,

@@ -123,6 +123,13 @@ def test_bad_options_are_explained(capsys, options, said):
     assert said in capsys.readouterr().err
 
 
+def test_without_a_command_the_commands_are_told(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr().out
+    assert "gradcheck" in said
+    assert "exercise" in said
+
+
 def test_it_runs_as_a_module():
     done = run([sys.executable, "-m", "npslstm", *SMALL, "--mutate", "no_dtanh_c"])
     assert (done.returncode, done.stderr) == (1, "")

@@ -139,7 +139,7 @@ def _report(path: Path, outcome: Outcome, hint: bool, answer: bool) -> list[str]
         lines[-1] += ": all of it. " + (
             f"Next: {COMMAND} start {following}"
             if following in SHEETS
-            else "That was the last one."
+            else f"It is the last of them; what is left: {COMMAND}"
         )
     elif not (hint or answer):
         lines[-1] += "; --hint leads on" if asked.number in LEADS or outcome.hints else ""

@@ -56,8 +56,8 @@ def test_a_mistake_is_named(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("def example", "def sample", "given none of example"),
-        ("def backward", "def backwards", "given none of backward"),
+        ("def example", "def sample", "given a file without example"),
+        ("def backward", "def backwards", "given a file without backward"),
         ("return np.ones((3, 2)), {", "return {", "example() returned something else"),
         (
             "    return x * w, (x, w)",

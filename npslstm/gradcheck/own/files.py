@@ -66,7 +66,7 @@ def subject_of(module: ModuleType) -> tuple[Any, Any, dict[str, Any]]:
     if "example" not in found:
         missing.append("example")
     if missing:
-        raise ValueError(f"{WANTED}; given none of {', '.join(missing)}")
+        raise ValueError(f"{WANTED}; given a file without {', '.join(missing)}")
     example = found["example"]()
     parts = example if isinstance(example, tuple) else (example,)
     x, params, options = (*parts, {}, {})[:3]
