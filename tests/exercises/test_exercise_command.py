@@ -106,6 +106,13 @@ def test_all_right_is_status_0(capsys):
     assert all(row["right"] is True and row["cause"] == "" for row in rows)
 
 
+def test_after_the_last_exercise_comes_what_is_left(capsys, monkeypatch):
+    monkeypatch.setattr(command, "SHEETS", [2])
+    assert run("check", written(filled(2))) == 0
+    said = "It is the last of them; what is left: python -m npslstm exercise"
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_wrong_line_is_shown_with_its_mistake(capsys):
     assert run("check", written(filled(2, dc_daf="c_prev", dc_dag="..."))) == 1
     printed = capsys.readouterr().out
