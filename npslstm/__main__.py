@@ -234,7 +234,7 @@ def _announced(name: str | None) -> Iterator[None]:
 
 def _described(name: str) -> str:
     made = MISTAKES[name]
-    text = f"{name}: {made.what}" + (f"; breaks {made.line}" if made.line else "")
+    text = f"{name}: {made}"
     text += f"; found in {made.public}" if made.public else ""
     return wrapped(text)
 

@@ -18,7 +18,7 @@ __all__ = ["MISTAKES", "Mistake", "mistake"]
 # A stranger's LSTM is compared with our standard one, which shows no mistake of the other kinds.
 KNOWN.update(
     {
-        name: Known(made.what, functools.partial(mistake, name))
+        name: Known(str(made), functools.partial(mistake, name))
         for name, made in MISTAKES.items()
         if made.kind == "standard"
     }

@@ -25,6 +25,9 @@ class Mistake(NamedTuple):
     needs: str = ""  # without which the command would not show it
     kind: str = "standard"  # of cell, that shows it: a variant of the LSTM, or "gru"
 
+    def __str__(self) -> str:
+        return self.what + (f"; breaks {self.line}" if self.line else "")
+
 
 # Public code in which more than one was found.
 COURSE = "published answers of a course exercise, sagarnildass/andrew_ng_deep_learning#1"
