@@ -55,7 +55,7 @@ def check_number(
     number = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
         raise TypeError(f"{name}: expected a number, given {type(value).__name__}")
-    if not low <= number < high:
+    if not low <= float(number) < high:  # float32 would round a bound
         raise ValueError(f"{name}: expected {expected}, given {value}")
 
 

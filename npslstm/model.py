@@ -116,7 +116,7 @@ class LSTMModel(Readout, Layer):
     @property
     def params(self) -> Parameters:
         """The parameters of LSTM and head: a view, so what is replaced here is replaced there."""
-        return JoinedParameters(lstm=self.lstm.params, head=self.head.params)
+        return JoinedParameters(lstm=self.lstm, head=self.head)
 
     @params.setter
     def params(self, arrays: Mapping[str, Array]) -> None:

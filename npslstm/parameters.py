@@ -84,23 +84,23 @@ class JoinedParameters(Parameters):
 
     Parameters
     ----------
-    **parts : Parameters
-        Under ``lstm.name``, say, is ``name`` of the part ``lstm``.
+    **parts : Layer
+        Under ``lstm.name``, say, is ``name`` of the part ``lstm``, whatever its params are then.
     """
 
-    def __init__(self, **parts: Parameters) -> None:
-        super().__init__(joined(parts))
+    def __init__(self, **parts: Layer) -> None:
+        super().__init__(joined({name: part.params for name, part in parts.items()}))
         self._parts = parts
 
     def __getitem__(self, name: str) -> Array:
         part, _, own = name.partition(".")
         if name not in self._arrays:
             raise KeyError(name)
-        return self._parts[part][own]
+        return self._parts[part].params[own]
 
     def _put(self, name: str, array: Array) -> None:
         part, _, own = name.partition(".")
-        self._parts[part][own] = array
+        self._parts[part].params[own] = array
 
 
 class Layer:
@@ -115,15 +115,12 @@ class Layer:
 
     @params.setter
     def params(self, arrays: Mapping[str, Array]) -> None:
-        if not hasattr(self, "_params"):  # the layer is being made
-            self._params = Parameters(arrays)
-            return
-        if not isinstance(arrays, Mapping) or arrays.keys() != self._params.keys():
-            check_like("params", arrays, self._params)  # says what does not fit
-        for name, param in self._params.items():
-            check_array(f"params[{name!r}]", arrays[name], param.shape, param.dtype)
-        for name, array in dict(arrays).items():  # into the mapping that a model's view reads
-            self._params._put(name, array)
+        if hasattr(self, "_params"):  # else the layer is being made
+            if not isinstance(arrays, Mapping) or arrays.keys() != self._params.keys():
+                check_like("params", arrays, self._params)  # says what does not fit
+            for name, param in self._params.items():
+                check_array(f"params[{name!r}]", arrays[name], param.shape, param.dtype)
+        self._params = Parameters(arrays)
 
     def with_params(self, arrays: Mapping[str, Array]) -> Self:
         """Return a copy that has these parameters, unchecked, as of another dtype."""

@@ -96,9 +96,7 @@ WRONG_VALUES = {
     "lengths: expected 0 to T = 7, given 8": lambda: ONE(X, lengths=[7, 8, 0, 1, 2, 3]),
     "lengths: expected 0 to T = 7, given -1": lambda: ONE(X, lengths=[7, 7, 0, 1, -1, 3]),
     "dropout_masks: expected 1 arrays, given 2": masks(zeros(7, 6, 8), zeros(7, 6, 8)),
-    "dropout_masks: expected 1 arrays, given ndarray": (
-        lambda: DEEP.forward(X, dropout_masks=zeros(1, 7, 6, 8))
-    ),
+    "dropout_masks: expected 1 arrays, given int": lambda: DEEP.forward(X, dropout_masks=3),
     "dropout_masks[0]: expected shape (7, 6, 8), given (7, 6, 4)": masks(zeros(7, 6, 4)),
     "dropout_masks: expected None where rng is given, given both": (
         lambda: DEEP.forward(X, rng=RNG, dropout_masks=(zeros(7, 6, 8),))

@@ -319,3 +319,8 @@ def test_one_cycle_with_a_first_phase_of_a_single_step():
     cycle = one_cycle(1.0, 10, pct_start=0.1)
     assert cycle(0) == 1.0
     assert cycle(9) == pytest.approx(1 / 25 / 1e4)
+
+
+def test_a_zero_in_float32_is_no_small_number():
+    with pytest.raises(ValueError, match="eps: expected above 0"):
+        Adam(1e-3, eps=np.float32(0))

@@ -44,6 +44,16 @@ def test_a_view_sees_a_layer_whose_parameters_are_all_replaced(part):
     assert all(model.params[name].all() for name in view)
 
 
+def test_parameters_that_were_kept_come_back():
+    lstm = LSTM(2, 3, rng=0)
+    kept, twin = lstm.params, copy.copy(lstm)
+    twin.params = {name: np.zeros_like(param) for name, param in kept.items()}
+    assert lstm.params is kept
+    lstm.params = {name: param + 1 for name, param in kept.items()}
+    lstm.params = kept
+    assert all(lstm.params[name] is param and param.any() for name, param in kept.items())
+
+
 def test_directions_can_be_swapped():
     """The mapping may hold the layer's own arrays."""
     lstm = LSTM(2, 3, bidirectional=True, rng=0)

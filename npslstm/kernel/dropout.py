@@ -35,8 +35,9 @@ def check_masks(
     masks: Any, count: int, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> tuple[Array, ...]:
     """Return copies of ``count`` masks, or of none, that a caller gave."""
-    if not isinstance(masks, tuple | list) or len(masks) not in (0, count):
-        given = len(masks) if isinstance(masks, tuple | list) else type(masks).__name__
+    several = isinstance(masks, tuple | list | np.ndarray)
+    if not several or len(masks) not in (0, count):
+        given = len(masks) if several else type(masks).__name__
         raise ValueError(f"dropout_masks: expected {count} arrays, given {given}")
     for k, mask in enumerate(masks):
         check_array(f"dropout_masks[{k}]", mask, shape, dtype)

@@ -204,8 +204,9 @@ def _class_weights(loss: Loss, y: Array) -> Array | None:
 def _check_settings(
     model: Any, optimizer: Any, epochs: Any, window: Any, schedule: Any, start: Any
 ) -> None:
-    if not (hasattr(model, "params") and hasattr(model, "loss_and_grads")):
-        expected = "an LSTMModel, or an object with params and loss_and_grads"
+    wanted = ["params", *(["loss_and_grads"] if window is None else ["forward", "backward"])]
+    if not all(hasattr(model, name) for name in wanted):
+        expected = f"an LSTMModel, or an object with {' and '.join(wanted)}"
         raise TypeError(f"model: expected {expected}, given {type(model).__name__}")
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer: expected an optimiser such as Adam(1e-3), given {optimizer!r}")

@@ -130,7 +130,7 @@ def check_sequences(sequences: Any) -> list[Array]:
             f"sequences: expected a list of arrays, given one array {sequences.shape}: nothing "
             "has to be padded"
         )
-    if not isinstance(sequences, Iterable):
+    if not (isinstance(sequences, Iterable) or hasattr(sequences, "__getitem__")):
         raise TypeError(f"sequences: expected a list of arrays, given {type(sequences).__name__}")
     sequences = list(sequences)
     for k, sequence in enumerate(sequences):

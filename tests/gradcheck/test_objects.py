@@ -209,3 +209,17 @@ def test_lifting_leaves_no_trace():
     check_gradients(module.layer, module.example(), **SHORT)
     assert vars(module)["np"] is np
     assert np.zeros(2, np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("state", ["refused", "made anew"])
+def test_an_object_that_cannot_be_copied_is_not_used_in_its_place(state):
+    class Refusing:
+        W = np.ones((3, 5))
+
+        def __getstate__(self):
+            if state == "refused":
+                raise TypeError("it refuses")
+            return {"lock": threading.Lock()}  # another one each time
+
+    with pytest.raises(TypeError, match=r"refuses|cannot pickle"):
+        copied(Refusing())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from types import FunctionType, ModuleType
+from types import FunctionType, GeneratorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,9 @@ from .pairs import PATTERNS, named_gradients
 
 __all__ = ["Paths", "Place", "change_arrays", "copied", "get", "gradient_at", "places_of"]
 
+# What cannot be copied, and holds no arrays; and of how many a copy is tried anew.
+SHARED = ModuleType, GeneratorType, io.IOBase, type(threading.Lock()), type(threading.RLock())
+MOST_SHARED = 2_000
 Paths = str | Sequence[str]
 Place = tuple[str | int, ...]  # a way through attributes and entries: ("cell", "W"), ("weights", 0)
 
@@ -117,7 +122,8 @@ def copied(made: Any) -> Any:
             return copy.deepcopy(made, dict(shared))
         except TypeError as error:
             refused = _refused(error)
-            if id(refused) in shared:
+            known = isinstance(refused, SHARED) and len(shared) < MOST_SHARED
+            if not known or id(refused) in shared:
                 raise
             shared[id(refused)] = refused
 
