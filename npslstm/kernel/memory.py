@@ -67,7 +67,7 @@ class Room:
         """Return the next piece, uninitialised."""
         start, size = self.start, math.prod(shape) * self.dtype.itemsize
         self.start += -(-size // ALIGNMENT) * ALIGNMENT
-        return self.memory[start : start + size].view(self.dtype).reshape(shape)
+        return np.ndarray(shape, self.dtype, self.memory, start)
 
 
 class Scratch:

@@ -62,13 +62,9 @@ def gradient_at(made: Any, names: list[str], name: str, place: Place, grads: Pat
     """Return the gradient of one parameter, or None if it is not there."""
     *inside, last = place
     if grads is None:
-        patterns: list[str] = [
-            *PATTERNS[1:],
-            *(f"grads[{pattern}]" for pattern in PATTERNS),
-            "grads",
-        ]
-        if inside:  # params in a dictionary or a list have, as a rule, gradients in another
-            patterns = patterns[len(PATTERNS) - 1 :] + patterns[: len(PATTERNS) - 1]
+        beside, apart = list(PATTERNS[1:]), [*(f"grads[{p}]" for p in PATTERNS), "grads"]
+        # Params in a dictionary or a list have, as a rule, gradients in another.
+        patterns = apart + beside if inside else beside + apart
     elif isinstance(grads, str):
         patterns = [grads]
     else:
